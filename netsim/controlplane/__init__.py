@@ -1,0 +1,1 @@
+"""Tenants' resources and the rules for changing them."""

@@ -1,0 +1,1 @@
+"""Integers and arrays only: moves packets, has never heard of a VPC."""

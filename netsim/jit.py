@@ -1,0 +1,118 @@
+"""The one door to numba: `@kernel` marks a function that runs plain or compiled.
+
+A kernel is one Python source with two speeds. Called by its name it runs plain, on ints and
+memoryviews; `compiled(fn)` is the same source through numba, on ints and arrays. Both give
+the same integers, because kernels keep to these rules:
+
+* state comes as namedtuples of one-dimensional arrays; loads are widened with `i64(...)`
+  where the column is narrower than 64 bits and the value enters arithmetic;
+* int64 arithmetic only: no unsigned types, no floats, no products that can pass 2^63;
+* no exceptions, no allocation, no globals but other kernels and int constants.
+
+Plain kernels get their arrays through `plain_view`: a memoryview is indexed about three times
+as fast as an array, gives Python ints (which never wrap), and refuses a value that does not
+fit its column - so an overflow that would wrap silently when compiled is an error when plain.
+
+numba's file cache watches only the file of the outermost function. The cache directory is
+therefore named by a hash over all kernel sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+i64 = int
+"""Widen a loaded value: Python's int in plain runs, numpy's int64 in compiled ones."""
+
+_KERNELS: dict[Callable[..., Any], Any] = {}
+
+
+def kernel(fn: F) -> F:
+    """Mark a function as a kernel. It stays the plain function; see `compiled`."""
+    _KERNELS[fn] = None
+    return fn
+
+
+def compiled(fn: Callable[..., Any]) -> Any:
+    """The numba form of a kernel; compiles at its first call unless the cache has it.
+
+    Kernels it calls are compiled forms too: the function is rebuilt over a copy of its
+    globals in which each kernel is replaced.
+    """
+    dispatcher = _KERNELS[fn]
+    if dispatcher is None:
+        import numba
+        import numpy as np
+
+        numba.config.CACHE_DIR = str(cache_dir())
+        assert isinstance(fn, types.FunctionType)
+        namespace = dict(fn.__globals__)
+        for name in fn.__code__.co_names:
+            value = namespace.get(name)
+            if value is i64:
+                namespace[name] = np.int64
+            elif isinstance(value, types.FunctionType) and value in _KERNELS:
+                namespace[name] = compiled(value)
+        twin = types.FunctionType(fn.__code__, namespace, fn.__name__, fn.__defaults__)
+        twin.__module__ = fn.__module__
+        twin.__qualname__ = fn.__qualname__
+        dispatcher = _KERNELS[fn] = numba.njit(cache=_can_cache())(twin)
+    return dispatcher
+
+
+def plain_view(state: Any) -> Any:
+    """The namedtuple `state` with each array as a writable memoryview of the same memory."""
+    return type(state)(*[memoryview(column) for column in state])
+
+
+def sources_key() -> str:
+    """Hash over everything that decides what a compiled kernel does."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for path in [package / "jit.py", *sorted((package / "dataplane").glob("*.py"))]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def cache_dir() -> Path:
+    """Where compiled kernels of exactly these sources are kept (not created here).
+
+    `NETSIM_CACHE_DIR`, else `XDG_CACHE_HOME/netsim`, else `~/.cache/netsim`, else a folder of
+    this user in the temporary directory (no HOME, or a read-only one).
+    """
+    return _cache_root() / f"kernels-{sources_key()}"
+
+
+def has_cache() -> bool:
+    """Whether an earlier run left compiled kernels of these sources."""
+    folder = cache_dir()
+    return folder.is_dir() and any(folder.rglob("*.nbc"))
+
+
+def _cache_root() -> Path:
+    named = os.environ.get("NETSIM_CACHE_DIR")
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    home = os.environ.get("HOME")
+    if base:
+        return Path(base) / "netsim"
+    if home and os.access(home, os.W_OK):
+        return Path(home) / ".cache" / "netsim"
+    return Path(tempfile.gettempdir()) / f"netsim-{os.getuid()}"
+
+
+def _can_cache() -> bool:
+    try:
+        cache_dir().mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(cache_dir(), os.W_OK)

@@ -1,0 +1,1 @@
+"""Header bytes to packet columns and back; pure functions, no I/O."""

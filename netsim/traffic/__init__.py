@@ -1,0 +1,1 @@
+"""Who talks to whom, when, and what is expected to arrive."""

@@ -1,0 +1,1 @@
+"""Real bytes at the border: scapy packets and capture files."""
