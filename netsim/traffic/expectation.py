@@ -165,7 +165,7 @@ class Expectation:
             raise InvalidError(f"{about}: loss_ratio is {self.loss_ratio}, accepted 0..1", field="loss_ratio")
 
 
-def parse_port(text: str) -> tuple[int, int]:
+def parse_port(text: object) -> tuple[int, int]:
     """`tcp/443` as (IP protocol number, port).
 
     Raises:
@@ -184,5 +184,6 @@ def format_port(port: tuple[int, int]) -> str:
 
 
 def _check_port(port: tuple[int, int]) -> None:
-    if len(port) != 2 or port[0] not in PROTOCOLS.values() or not 1 <= port[1] <= 65_535:
+    protocol, number = port
+    if protocol not in PROTOCOLS.values() or not 1 <= number <= 65_535:
         raise InvalidError(f"expectation: port is {port!r}, accepted (6 or 17, 1..65535)", field="port")

@@ -7,7 +7,6 @@ A flow is described here and compiled to arrays by the emulator; nothing here re
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NoReturn, get_args
@@ -158,10 +157,9 @@ class FlowSpec:
                 self._refuse("pcap", self.pcap, "the name of a capture file")
         elif self.pcap is not None:
             self._refuse("pcap", self.pcap, f"none: kind is {self.kind}, only a replay has a capture")
-        scale = self.time_scale
-        if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale):
-            self._refuse("time_scale", scale, f"a number above 0, at most {MAX_TIME_SCALE:g}")
-        if not 0 < scale <= MAX_TIME_SCALE:
+        scale: object = self.time_scale
+        # The chained comparison is false for NaN as well.
+        if isinstance(scale, bool) or not isinstance(scale, int | float) or not 0 < scale <= MAX_TIME_SCALE:
             self._refuse("time_scale", scale, f"a number above 0, at most {MAX_TIME_SCALE:g}")
         if self.kind != "replay" and scale != 1.0:
             self._refuse("time_scale", scale, f"none: kind is {self.kind}, only a replay has a capture")
