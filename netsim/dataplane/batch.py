@@ -111,12 +111,22 @@ def pack_icmp(icmp_type: int, code: int, ident: int = 0, sequence: int = 0) -> i
 
 
 def pack_error(
-    icmp_type: int, code: int, mtu_bytes: int, quoted_ttl: int, quoted_size_bytes: int, quoted_mf: int
+    icmp_type: int,
+    code: int,
+    mtu_bytes: int,
+    quoted_ttl: int,
+    quoted_size_bytes: int,
+    quoted_mf: int,
+    quoted_df: int = 0,
+    quoted_tcp_flags: int = 0,
 ) -> int:
     """`l4` of an ICMP error the emulator made: what it says, and how the quoted packet looked.
 
     Type in bits 0-7, code 8-15, next-hop MTU 16-31 (0 unless 3/4), and of the packet as
-    received: TTL 32-39, size 40-55, more-fragments bit 56. Which packet: `(flow, seq)` and
-    the REPLY bit of `role`. With ports absent (non-first fragments) no error is ever made.
+    received: TTL 32-39, size 40-55, more-fragments bit 56. Of a quoted *reply*, whose bytes
+    nobody keeps, also don't-fragment bit 57 and the TCP flags FIN..ACK 58-62 (0: a reset, as
+    its request calls for). Which packet: `(flow, seq)` and the REPLY bit of `role`. With ports
+    absent (non-first fragments) no error is ever made.
     """
-    return icmp_type | code << 8 | mtu_bytes << 16 | quoted_ttl << 32 | quoted_size_bytes << 40 | quoted_mf << 56
+    quoted = quoted_ttl << 32 | quoted_size_bytes << 40 | quoted_mf << 56 | quoted_df << 57 | quoted_tcp_flags << 58
+    return icmp_type | code << 8 | mtu_bytes << 16 | quoted

@@ -1,0 +1,63 @@
+"""PackedPackets: n raw IP packets in one buffer, the byte side of a `PacketBatch`.
+
+Captures are read into it, frames are built in it, captures are written from it. A packet may
+be held in part (a capture cut by its snapshot length): `captured` bytes are in the buffer, the
+rest up to `length` reads as zeros. A negative length marks a frame that carries no IPv4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class PackedPackets:
+    """n packets as `buffer[offsets[i] : offsets[i] + captured[i]]`, zero-padded to `lengths[i]`.
+
+    Attributes:
+        buffer: uint8[m], shared, never copied here.
+        offsets: int64[n], where each packet's IP header starts.
+        captured: int64[n], bytes in the buffer, 0 <= captured; all inside it.
+        lengths: int64[n], bytes on the wire, >= captured; -1 for a frame without IPv4.
+    """
+
+    __slots__ = ("buffer", "captured", "lengths", "offsets")
+
+    def __init__(
+        self,
+        buffer: NDArray[np.uint8],
+        offsets: NDArray[np.int64],
+        captured: NDArray[np.int64],
+        lengths: NDArray[np.int64] | None = None,
+    ) -> None:
+        self.buffer = buffer
+        self.offsets = offsets
+        self.captured = captured
+        self.lengths = captured if lengths is None else lengths
+
+    @classmethod
+    def of(cls, packets: Sequence[bytes]) -> PackedPackets:
+        """The packets one behind the other."""
+        lengths = np.fromiter((len(packet) for packet in packets), np.int64, len(packets))
+        offsets = np.cumsum(lengths) - lengths
+        return cls(np.frombuffer(b"".join(packets), np.uint8), offsets, lengths)
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def __getitem__(self, i: int) -> bytes:
+        """Packet i, zero-padded to its length; empty for a frame without IPv4."""
+        if self.lengths[i] < 0:
+            return b""
+        start = int(self.offsets[i])
+        held = self.buffer[start : start + int(self.captured[i])].tobytes()
+        return held.ljust(int(self.lengths[i]), b"\0")
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self[i] for i in range(len(self)))
+
+    def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PackedPackets:
+        """The packets at these rows (an index array or mask); the buffer is shared."""
+        return PackedPackets(self.buffer, self.offsets[rows], self.captured[rows], self.lengths[rows])
