@@ -76,9 +76,11 @@ class RefusedError(NetsimError):
     """A rule of the product refuses the operation.
 
     `field` names the argument that is to blame (a field of the edit), "" when it is the whole.
+    `edit_index` says which of several edits that were to commit together was refused.
     """
 
     exit_code = 4
+    edit_index = 0
 
     def __init__(self, message: str, *, field: str = "") -> None:
         self.field = field
