@@ -12,14 +12,17 @@ import subprocess
 
 
 def why_not() -> str:
-    """Why no namespace can be made here, "" if one can; found out by making one."""
+    """Why no namespace can be made and entered here, "" if one can; found out by doing it."""
     if shutil.which("ip") is None:
         return "no ip command (Debian: iproute2)"
     probe = f"netsim-{os.getpid()}-probe"
-    added = subprocess.run(["ip", "netns", "add", probe], capture_output=True, text=True, check=False)
-    if added.returncode:
-        return f"ip netns add: {added.stderr.strip()}"
-    subprocess.run(["ip", "netns", "delete", probe], check=True)
+    try:
+        _ip("netns", "add", probe)
+        _ip("netns", "exec", probe, "true")
+    except RuntimeError as error:
+        return str(error)
+    finally:
+        subprocess.run(["ip", "netns", "delete", probe], capture_output=True, check=False)
     return ""
 
 
