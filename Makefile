@@ -64,7 +64,7 @@ $(BIN)/python:
 	@$(PYTHON) -c '' 2>/dev/null || { \
 	  echo "netsim: '$(PYTHON)' does not start; install python 3.11 or later, or say which: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "netsim: needs python 3.11 or later, $$($(PYTHON) -c 'import platform; print("$(PYTHON) is", platform.python_version())'); say which: make PYTHON=python3.12" >&2; exit 1; }
+	  echo "netsim: needs python 3.11 or later, $$($(PYTHON) -c 'import platform; print("$(PYTHON) is " + platform.python_version())'); say which: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
 	  echo "netsim: $(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "netsim: setting up $(VENV) with $$($(PYTHON) --version); once, about a minute" >&2
