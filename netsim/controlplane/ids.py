@@ -16,7 +16,6 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 BITS_PER_LETTER = 5
 _PAIRS = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _PAIR_BITS = 2 * BITS_PER_LETTER
-_PAIR_MASK = (1 << _PAIR_BITS) - 1
 
 LETTERS = {"vpc": 8, "sbn": 8, "i": 8, "rt": 8, "rr": 8, "peerconn": 12, "qpif": 12}
 """The kinds of ids (what stands before the dash) and how many letters follow."""
@@ -67,10 +66,10 @@ class IdSource:
         """The next id of this kind (a key of `LETTERS`): `vpc-3k1xq0bz`."""
         number = self.issued[kind]
         self.issued[kind] = number + 1
-        scramble = self._scrambles[kind]
-        x = scramble.forward(number)
-        pairs = [_PAIRS[x >> shift & _PAIR_MASK] for shift in range(0, scramble.bits, _PAIR_BITS)]
-        return f"{kind}-{''.join(pairs)}"
+        x = self._scrambles[kind].forward(number)
+        # Unrolled, as every resource passes here: half the time of a loop over the pairs.
+        head = f"{kind}-{_PAIRS[x & 1023]}{_PAIRS[x >> 10 & 1023]}{_PAIRS[x >> 20 & 1023]}{_PAIRS[x >> 30 & 1023]}"
+        return head if LETTERS[kind] == 8 else f"{head}{_PAIRS[x >> 40 & 1023]}{_PAIRS[x >> 50]}"
 
     def number_of(self, resource_id: str) -> int:
         """How many ids of the kind were issued before this one of ours."""

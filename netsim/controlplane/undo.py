@@ -23,25 +23,25 @@ class UndoLog:
     __slots__ = ("_steps", "_unordered")
 
     def __init__(self) -> None:
-        self._steps: list[tuple[Any, ...]] = []  # (function, arguments...)
+        # (dict, key, old value or _ABSENT), by far the most; others are (None, function, arguments).
+        self._steps: list[tuple[dict[Any, Any] | None, Any, Any]] = []
         self._unordered: list[dict[str, Any]] = []
 
     def put(self, table: dict[K, V], key: K, value: V) -> None:
         """`table[key] = value`; a new key goes last, a known one keeps its place."""
-        old = table.get(key, _ABSENT)
-        self._steps.append((table.pop, key) if old is _ABSENT else (table.__setitem__, key, old))
+        self._steps.append((table, key, table.get(key, _ABSENT)))
         table[key] = value
 
     def remove(self, table: dict[K, V], key: K) -> V:
         """`del table[key]` where nobody reads the order of `table`; the removed value."""
         old = table.pop(key)
-        self._steps.append((table.__setitem__, key, old))
+        self._steps.append((table, key, old))
         return old
 
     def remove_in_order(self, table: dict[str, V], resource_id: str) -> V:
         """`del table[resource_id]` in a dict whose ids are in order of creation; the removed value."""
         old = table.pop(resource_id)
-        self._steps.append((self._put_back, table, resource_id, old))
+        self._steps.append((None, self._put_back, (table, resource_id, old)))
         return old
 
     def _put_back(self, table: dict[str, Any], resource_id: str, old: object) -> None:
@@ -52,16 +52,16 @@ class UndoLog:
     def insert_sorted(self, numbers: list[int], number: int) -> None:
         """Insert into an ascending list."""
         insort(numbers, number)
-        self._steps.append((_delete_sorted, numbers, number))
+        self._steps.append((None, _delete_sorted, (numbers, number)))
 
     def delete_sorted(self, numbers: list[int], number: int) -> None:
         """Take one `number`, which is there, out of an ascending list."""
         _delete_sorted(numbers, number)
-        self._steps.append((insort, numbers, number))
+        self._steps.append((None, insort, (numbers, number)))
 
     def set_field(self, record: object, name: str, value: object) -> None:
         """`record.name = value`."""
-        self._steps.append((setattr, record, name, getattr(record, name)))
+        self._steps.append((None, setattr, (record, name, getattr(record, name))))
         setattr(record, name, value)
 
     def commit(self) -> None:
@@ -74,8 +74,13 @@ class UndoLog:
         Args:
             number_of: the rank of an id in order of creation.
         """
-        for function, *arguments in reversed(self._steps):
-            function(*arguments)
+        for table, key, old in reversed(self._steps):
+            if table is None:
+                key(*old)
+            elif old is _ABSENT:
+                del table[key]
+            else:
+                table[key] = old
         self._steps.clear()
         for table in self._unordered:
             in_order = sorted(table.items(), key=lambda item: number_of(item[0]))

@@ -43,6 +43,13 @@ def to_prefix(value: str | Prefix, what: str, field: str) -> Prefix:
     Raises:
         InvalidError: not a prefix, or host bits set (the message names the right one).
     """
+    if type(value) is str:
+        try:
+            return _parse_prefix(value)
+        except InvalidError as error:
+            reason = str(error) if len(value) <= _SHOWN_CHARS and value.isprintable() else ""
+        given = quote(value)
+        raise InvalidError(f"{what}: {reason or f'{given} is not a prefix, expected like 10.1.0.0/16'}", field=field)
     if isinstance(value, Prefix):
         network, prefix_len = value
         if not (type(network) is type(prefix_len) is int and 0 <= prefix_len <= ADDR_BITS and 0 <= network <= MAX_ADDR):
@@ -51,12 +58,7 @@ def to_prefix(value: str | Prefix, what: str, field: str) -> Prefix:
             right = prefix.prefix_of(network, prefix_len)
             raise InvalidError(f"{what}: {value} has host bits set, did you mean {right}?", field=field)
         return value
-    if not isinstance(value, str) or len(value) > _SHOWN_CHARS or not value.isprintable():
-        raise InvalidError(f"{what}: {quote(value)} is not a prefix, expected like 10.1.0.0/16", field=field)
-    try:
-        return _parse_prefix(value)
-    except InvalidError as error:
-        raise InvalidError(f"{what}: {error}", field=field) from None
+    raise InvalidError(f"{what}: {quote(value)} is not a prefix, expected like 10.1.0.0/16", field=field)
 
 
 def to_addr(value: str | int, what: str, field: str) -> int:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import replace
+from functools import lru_cache
 
 from netsim.controlplane.edit import CreateRoute, DeleteRoute, UpdateRoute
 from netsim.controlplane.route_table import BLACKHOLE, BLACKHOLE_WORD, GATEWAY_SCHEME, NextHop, RouteRule
@@ -24,6 +25,12 @@ from netsim.errors import ConflictError, InvalidError, NotFoundError, QuotaError
 from netsim.prefix import ANY, Prefix
 
 _GATEWAY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+@lru_cache(maxsize=4096)
+def _via(interface_id: str) -> NextHop:
+    """The next hop over an interface; the many rules of one interface share it."""
+    return NextHop("peer", interface_id)
 
 
 def create_route(tables: Tables, view: View, edit: CreateRoute) -> RouteRule:
@@ -99,7 +106,10 @@ def is_local_source(entry: VpcEntry, source: Prefix) -> bool:
     if source == ANY:
         return True
     i = bisect_right(entry.subnet_starts, source.network)
-    return i > 0 and entry.subnet_at[entry.subnet_starts[i - 1]].cidr.covers(source)
+    if i == 0:
+        return False
+    cidr = entry.subnet_at[entry.subnet_starts[i - 1]].cidr
+    return cidr.prefix_len <= source.prefix_len and source.network <= cidr.last
 
 
 def _label(entry: VpcEntry, destination: Prefix) -> str:
@@ -145,7 +155,7 @@ def _to_next_hop(tables: Tables, view: View, entry: VpcEntry, given: str | NextH
         if found is not None:
             conn_id, side = found
             if conn_id in entry.peer_conns and tables.peer_conns[conn_id].side(side).vpc_id == entry.vpc.id:
-                return NextHop("peer", given)
+                return _via(given)
         if given == BLACKHOLE_WORD:
             return BLACKHOLE
         if given.startswith(GATEWAY_SCHEME):
@@ -157,9 +167,11 @@ def _to_next_hop(tables: Tables, view: View, entry: VpcEntry, given: str | NextH
                     field="next_hop",
                 )
             return NextHop("gateway", name)
-        if given in entry.interface_ids and given:
-            conn, side = view.interface(given, entry.vpc.id, field="next_hop")
-            return NextHop("peer", conn.side(side).interface_id)
+        named = entry.interface_ids.get(given)
+        if named is not None:
+            if len(named) > 1:
+                view.interface(given, entry.vpc.id, field="next_hop")  # refuses, and lists the ids
+            return _via(next(iter(named)))
     if isinstance(given, str) and given in entry.peer_conns:
         hint = f", did you mean {quote(entry.peer_conns[given].side_in(entry.vpc.id).interface_id)}?"
     else:
