@@ -61,3 +61,17 @@ class PackedPackets:
     def take(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> PackedPackets:
         """The packets at these rows (an index array or mask); the buffer is shared."""
         return PackedPackets(self.buffer, self.offsets[rows], self.captured[rows], self.lengths[rows])
+
+
+def stretches(buffer: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """The `size` bytes from each start, copied side by side: uint8[n, size].
+
+    Every stretch lies inside the buffer. One gather of n items of `size` bytes: some twenty
+    times as fast as one of n * size single bytes.
+    """
+    if not len(starts) or not size:
+        return np.zeros((len(starts), size), np.uint8)
+    held = np.ascontiguousarray(buffer)
+    # All stretches there are, overlapping; those wanted are then picked whole.
+    every = np.ndarray((len(held) - size + 1,), f"V{size}", held, strides=(1,))
+    return every[starts].view(np.uint8).reshape(len(starts), size)

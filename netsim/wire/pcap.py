@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
-from netsim.packet.packed import PackedPackets
+from netsim.packet.packed import PackedPackets, stretches
 from netsim.packet.parse import MAX_PACKET_BYTES, MIN_HEADER_BYTES
 from netsim.units import NS_PER_S, NS_PER_US
 from netsim.wire.link_type import LINK_TYPES, network_offsets
@@ -81,11 +81,8 @@ def read_capture(path: str | os.PathLike[str], *, max_bytes: int = MAX_FILE_BYTE
 def parse_capture(data: bytes, name: str) -> Capture:
     """The capture in these bytes; `name` is what messages call it. See `read_capture`."""
     byte_order, ns_per_tick, link_type = _file_header(data, name)
-    starts = _record_starts(data, byte_order, name)
+    starts, words = _records(data, byte_order, name)
     buffer = np.frombuffer(data, np.uint8)
-    # Record headers as a matrix of 32-bit words: seconds, fraction, captured and original length.
-    headers = buffer[starts[:, None] + np.arange(RECORD_HEADER_BYTES)] if len(starts) else np.empty((0, 16), np.uint8)
-    words = np.ascontiguousarray(headers).view(f"{byte_order}u4").astype(np.int64)
     seconds, ticks, held, on_wire = words[:, 0], words[:, 1], words[:, 2], words[:, 3]
     frames = starts + RECORD_HEADER_BYTES
     link_bytes = network_offsets(link_type, buffer, frames, held)
@@ -135,26 +132,33 @@ def _file_header(data: bytes, name: str) -> tuple[str, int, int]:
     return byte_order, 1 if magic == _MAGIC_NS else NS_PER_US, link_type
 
 
-def _record_starts(data: bytes, byte_order: str, name: str) -> Ints:
-    """Where each record header starts. One step per record: each says where the next one is."""
+def _records(data: bytes, byte_order: str, name: str) -> tuple[Ints, Ints]:
+    """Where each record header starts, and the headers as int64[n, 4] of 32-bit words.
+
+    Each record says where the next one is, so this is one step per record in plain Python; the
+    steps check nothing. Lengths only grow, so a wrong one can be found afterwards.
+    """
     starts: list[int] = []
     captured_length = struct.Struct(f"{byte_order}I").unpack_from
     at, end = FILE_HEADER_BYTES, len(data)
     last = end - RECORD_HEADER_BYTES
     while at <= last:
-        (held,) = captured_length(data, at + 8)
-        after = at + RECORD_HEADER_BYTES + held
-        if held > MAX_RECORD_BYTES:
-            message = f"record {len(starts) + 1} claims {held} captured bytes, at most {MAX_RECORD_BYTES} make sense"
-            raise CaptureError(name, at + 8, message)
-        if after > end:
-            missing = after - end
-            raise CaptureError(name, at, f"record {len(starts) + 1} breaks off, its last {missing} bytes are missing")
         starts.append(at)
-        at = after
-    if at != end:
+        at += RECORD_HEADER_BYTES + captured_length(data, at + 8)[0]
+    found = np.array(starts, np.int64)
+    words = stretches(np.frombuffer(data, np.uint8), found, RECORD_HEADER_BYTES).view(f"{byte_order}u4")
+    words = words.astype(np.int64)
+    too_long = np.flatnonzero(words[:, 2] > MAX_RECORD_BYTES)
+    if len(too_long):
+        i = int(too_long[0])
+        message = f"record {i + 1} claims {words[i, 2]} captured bytes, at most {MAX_RECORD_BYTES} make sense"
+        raise CaptureError(name, starts[i] + 8, message)
+    if at > end:
+        message = f"record {len(starts)} breaks off, its last {at - end} bytes are missing"
+        raise CaptureError(name, starts[-1], message)
+    if at < end:
         raise CaptureError(name, at, f"record {len(starts) + 1} breaks off inside its header")
-    return np.array(starts, np.int64)
+    return found, words
 
 
 def _content(name: str, max_bytes: int) -> bytes:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
-from netsim.packet.packed import PackedPackets
+from netsim.packet.packed import PackedPackets, stretches
 from netsim.units import NS_PER_S
 from netsim.wire.link_type import RAW
 
@@ -77,23 +77,18 @@ def capture_bytes(at_ns: NDArray[np.int64], packets: PackedPackets) -> Iterator[
 
 def _records(at_ns: NDArray[np.int64], packets: PackedPackets) -> bytes:
     held = np.where(packets.lengths < 0, 0, packets.captured)
-    sizes = held + _RECORD_BYTES
-    starts = np.cumsum(sizes) - sizes
-    out = np.empty(int(sizes.sum()), np.uint8)
     words = np.stack([at_ns // NS_PER_S, at_ns % NS_PER_S, held, np.maximum(packets.lengths, 0)], axis=1)
     headers = words.astype("<u4").view(np.uint8).reshape(-1, _RECORD_BYTES)
-    if len(held) and (held == held[0]).all():
-        # Packets of one size: two rectangles, some five times as fast as the scatter below.
-        square = out.reshape(len(held), -1)
-        square[:, :_RECORD_BYTES] = headers
-        square[:, _RECORD_BYTES:] = packets.buffer[packets.offsets[:, None] + np.arange(int(held[0]))]
-        return out.tobytes()
-    out[starts[:, None] + np.arange(_RECORD_BYTES)] = headers
-    # Byte k of all data belongs to packet `owner[k]`, `k - firsts` bytes into it.
-    firsts = np.cumsum(held) - held
-    within = np.arange(int(held.sum())) - np.repeat(firsts, held)
-    out[np.repeat(starts + _RECORD_BYTES, held) + within] = packets.buffer[np.repeat(packets.offsets, held) + within]
-    return out.tobytes()
+    size = int(held[0])
+    if (held == size).all():
+        # Packets of one size: two rectangles, several times as fast as piece by piece.
+        return np.hstack([headers, stretches(packets.buffer, packets.offsets, size)]).tobytes()
+    header_view, packet_view = memoryview(headers.tobytes()), packets.buffer.data
+    pieces: list[memoryview] = []
+    for i, (start, end) in enumerate(zip(packets.offsets.tolist(), (packets.offsets + held).tolist(), strict=True)):
+        pieces.append(header_view[i * _RECORD_BYTES : (i + 1) * _RECORD_BYTES])
+        pieces.append(packet_view[start:end])
+    return b"".join(pieces)
 
 
 def _write(file: BinaryIO, at_ns: NDArray[np.int64], packets: PackedPackets) -> None:
