@@ -42,7 +42,7 @@ format: $(VENV)/dev.stamp ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix
 
 lock: ## Lock the newest versions that pyproject.toml allows (python 3.11: the oldest that is supported)
-	$(PYTHON) -c 'import sys; sys.exit("make lock: wants python 3.11, try PYTHON=python3.11" if sys.version_info[:2] != (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("make lock: wants python 3.11, try PYTHON=python3.11" if sys.version_info[:2] != (3, 11) else 0)'
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip --disable-pip-version-check --quiet install $(PIP_TOOLS)
 	$(call compile) --output-file requirements/user.txt pyproject.toml
