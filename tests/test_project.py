@@ -77,6 +77,11 @@ def test_the_version_is_read_from_one_place() -> None:
     assert len(re.findall(r'^__version__ = "\d+\.\d+\.\d+"$', source, re.MULTILINE)) == 1
 
 
+def test_the_package_page_shows_the_readme() -> None:
+    """Whoever writes README.md adds `readme = "README.md"` to [project]; naming it before it exists breaks the build."""
+    assert project()["project"].get("readme") == ("README.md" if (ROOT / "README.md").exists() else None)
+
+
 # -------------------------------------------------------------------------------------- the package
 
 
