@@ -120,6 +120,8 @@ def test_a_transport_header_that_does_not_hold_gives_no_ports(body: bytes, proto
 )
 def test_disposition_of_what_may_be_wrong(raw: bytes | None, disposition: Disposition) -> None:
     assert parse_ip(raw).disposition is disposition
+    if raw is not None:
+        assert parse_many(PackedPackets.of([raw])).dispositions.tolist() == [disposition]
 
 
 def test_a_refused_packet_keeps_its_size_and_nothing_else() -> None:
