@@ -35,7 +35,7 @@ lint: $(VENV)/dev.stamp ## ruff format, ruff check, mypy --strict, lint-imports
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy --strict
-	$(BIN)/lint-imports --no-cache
+	$(BIN)/lint-imports --no-cache --no-logo
 
 format: $(VENV)/dev.stamp ## Format the code and mend what ruff can
 	$(BIN)/ruff format

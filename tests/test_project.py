@@ -78,7 +78,7 @@ def test_the_version_is_read_from_one_place() -> None:
 
 
 def test_the_package_page_shows_the_readme() -> None:
-    """Whoever writes README.md adds `readme = "README.md"` to [project]; naming it before it exists breaks the build."""
+    """With README.md comes `readme = "README.md"` in [project]; before, it would break the build."""
     assert project()["project"].get("readme") == ("README.md" if (ROOT / "README.md").exists() else None)
 
 
