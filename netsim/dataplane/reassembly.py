@@ -1,0 +1,78 @@
+"""Fragments back to datagrams, as far as a host needs it: when is it whole, and how large.
+
+Each holder (an instance, a router) has a few slots, one per datagram in the making, keyed as
+RFC 791 section 3.2 says: source, destination, protocol, identification. A datagram is whole
+when the payload received adds up to where its last fragment ends. Duplicate fragments make it
+overshoot and it is given up. The oldest slot makes room; a slot dies after 30 s (Linux's
+ipfrag_time).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.dataplane.batch import MF
+from netsim.dataplane.row import DST, FLAGS, FRAG, HEADER, IDENT, L4, PROTO, SIZE, SRC
+from netsim.jit import kernel
+from netsim.units import NS_PER_S
+
+P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED = range(8)
+SLOT_WORDS = 8
+SLOTS = 4
+HOLDER_WORDS = SLOT_WORDS * SLOTS
+TIMEOUT_NS = 30 * NS_PER_S
+_IN_USE = 1 << 40
+
+
+@kernel
+def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
+    """Take a fragment; True when its datagram is whole, which then is the packet in hand."""
+    key = row[IDENT] | row[PROTO] << 16 | _IN_USE
+    base = holder * HOLDER_WORDS
+    slot = base
+    found = False
+    oldest = -1
+    oldest_started = 0
+    for i in range(SLOTS):
+        s = base + i * SLOT_WORDS
+        if slots[s + P_KEY] != 0 and now_ns - slots[s + P_STARTED] > TIMEOUT_NS:
+            slots[s + P_KEY] = 0
+        if slots[s + P_KEY] == key and slots[s + P_SRC] == row[SRC] and slots[s + P_DST] == row[DST]:
+            slot = s
+            found = True
+        if not found:
+            started = slots[s + P_STARTED]
+            if slots[s + P_KEY] == 0:
+                started = -1
+            if oldest < 0 or started < oldest_started:
+                oldest = s
+                oldest_started = started
+    if not found:
+        slot = oldest
+        slots[slot + P_KEY] = key
+        slots[slot + P_SRC] = row[SRC]
+        slots[slot + P_DST] = row[DST]
+        slots[slot + P_GOT] = 0
+        slots[slot + P_TOTAL] = 0
+        slots[slot + P_L4] = 0
+        slots[slot + P_HEADER] = row[HEADER]
+        slots[slot + P_STARTED] = now_ns
+    payload = row[SIZE] - row[HEADER]
+    slots[slot + P_GOT] += payload
+    if row[FRAG] == 0:
+        slots[slot + P_L4] = row[L4]
+        slots[slot + P_HEADER] = row[HEADER]
+    if row[FLAGS] & MF == 0:
+        slots[slot + P_TOTAL] = row[FRAG] + payload
+    total = slots[slot + P_TOTAL]
+    if total == 0 or slots[slot + P_GOT] < total:
+        return False
+    slots[slot + P_KEY] = 0
+    if slots[slot + P_GOT] > total or total + slots[slot + P_HEADER] > 65535:
+        return False
+    row[L4] = slots[slot + P_L4]
+    row[HEADER] = slots[slot + P_HEADER]
+    row[SIZE] = total + slots[slot + P_HEADER]
+    row[FRAG] = 0
+    row[FLAGS] = row[FLAGS] & ~MF
+    return True

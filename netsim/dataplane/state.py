@@ -1,0 +1,85 @@
+"""Everything that changes while packets move: the arrays, their records and their owner's view.
+
+`State` is what kernels get beside the `Fib`. Records are fixed-width int64 words in flat arrays,
+as in the Fib; counters only grow.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.dataplane.disposition import N_DISPOSITIONS
+
+Ints = NDArray[np.int64]
+
+# instance
+X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING = range(5)
+INST_STATE_WORDS = 5
+
+# node: its two rings, a counter of packets that came to be, and one per disposition
+V_OWN_RING, V_DELIVERY_RING, V_INJECTED, V_DISPOSITION = range(4)
+NODE_STATE_WORDS = V_DISPOSITION + N_DISPOSITIONS
+
+# flow, as described
+(
+    F_INST, F_DST_INST, F_SRC, F_DST, F_SIZE, F_PROTO, F_L4, F_FLAGS, F_TTL, F_PAYLOAD, F_FROM_STORE,
+) = range(11)  # fmt: skip
+FLOW_WORDS = 11
+
+# flow, as measured; sums over whole datagrams unless the name says packets
+(
+    M_NEXT_SEQ, M_SENT, M_SENT_BYTES, M_RECEIVED, M_RECEIVED_BYTES, M_RECEIVED_PAYLOAD_BYTES, M_LATENCY_SUM_NS,
+    M_LATENCY_MIN_NS, M_LATENCY_MAX_NS, M_JITTER_16TH_NS, M_LAST_TRANSIT_NS, M_REPLIES, M_RTT_SUM_NS, M_RTT_MIN_NS,
+    M_RTT_MAX_NS, M_ERRORS, M_DROPPED_PACKETS,
+) = range(17)  # fmt: skip
+MEASURE_WORDS = 17
+
+# store of packets that somebody made: the packet at rest, payload bytes above layer 4, preset fate
+T_PAYLOAD, T_DISPOSITION = 8, 9
+STORE_WORDS = 10
+
+# control block of a run
+(
+    C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
+    C_NIC_QUEUE_NS, C_NIC_RING,
+) = range(11)  # fmt: skip
+CONTROL_WORDS = 11
+
+
+class State(NamedTuple):
+    """The arrays, int64 but for `histogram`.
+
+    rings[r*8], pool[slots*8], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
+    inst[i*5], node[n*19], flow[f*11], measure[f*17], histogram int32[f*bins] (`latency.py`),
+    store[s*10], slots_inst[i*32], slots_node[n*32] (`reassembly.py`), journal[j*21], journal_used[1],
+    hand[17], other[17], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[11].
+    """
+
+    rings: Ints
+    pool: Ints
+    arrivals: Ints
+    link: Ints
+    inst: Ints
+    node: Ints
+    flow: Ints
+    measure: Ints
+    histogram: NDArray[np.int32]
+    store: Ints
+    slots_inst: Ints
+    slots_node: Ints
+    journal: Ints
+    journal_used: Ints
+    hand: Ints
+    other: Ints
+    out: Ints
+    heap_at: Ints
+    heap_key: Ints
+    heap_ring: Ints
+    in_heap: Ints
+    node_rings_first: Ints
+    node_rings: Ints
+    control: Ints

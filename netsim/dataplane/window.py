@@ -1,0 +1,255 @@
+"""The event loop: which packet takes which step, and when.
+
+Time is cut into conservative windows no longer than the smallest propagation delay of any link:
+what a node sends in a window arrives after it, so inside a window each node is computed alone,
+in one go, in (time, kind, ref, sequence) order, with an exact and repeatable result. Where a
+window or a run is cut changes nothing.
+
+A step looks at the head of a ring, does everything the packet does at that instant, and only
+then moves the head. When something must grow first (a ring, the journal), the kernel returns
+with nothing half done and is called again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.dataplane.batch import PROTO_ICMP
+from netsim.dataplane.disposition import Disposition
+from netsim.dataplane.endpoint import begin, end, receive, transmit
+from netsim.dataplane.fib import (
+    I_NODE,
+    INST_WORDS,
+)
+from netsim.dataplane.forward import DONE, NEED_JOURNAL, NEED_RINGS, NEED_ROOM, arrive, leaves_at_layer_2, route
+from netsim.dataplane.heap import enter_heap, sift_down
+from netsim.dataplane.hop import (
+    FROM_INSTANCE,
+    FROM_ROUTER,
+    HOST_UNREACHABLE,
+)
+from netsim.dataplane.ring import (
+    DELIVERY,
+    LINK,
+    NIC,
+    OWN,
+    R_BASE,
+    R_HEAD,
+    R_KIND,
+    R_MASK,
+    R_REF,
+    RING_WORDS,
+    head_ns,
+    is_empty,
+)
+from netsim.dataplane.row import (
+    AT,
+    DST,
+    FLAGS,
+    FLOW,
+    FRAG,
+    HEADER,
+    IDENT,
+    INST,
+    L4,
+    PROTO,
+    ROLE,
+    SENT,
+    SEQ,
+    SIZE,
+    SRC,
+    TRANSITS,
+    TTL,
+    WORDS,
+    unpack_row,
+)
+from netsim.dataplane.state import (
+    C_CURSOR,
+    C_EVENTS,
+    C_NEED_RECORDS,
+    C_NIC_RING,
+    C_SHORT,
+    C_WINDOW_END,
+    F_DST,
+    F_FLAGS,
+    F_FROM_STORE,
+    F_INST,
+    F_L4,
+    F_PROTO,
+    F_SIZE,
+    F_SRC,
+    F_TTL,
+    FLOW_WORDS,
+    M_NEXT_SEQ,
+    M_SENT,
+    M_SENT_BYTES,
+    MEASURE_WORDS,
+    NODE_STATE_WORDS,
+    STORE_WORDS,
+    T_DISPOSITION,
+    V_DELIVERY_RING,
+    V_OWN_RING,
+)
+from netsim.dataplane.trace import (
+    JOURNAL_SPARE,
+    JOURNAL_WORDS,
+)
+from netsim.jit import kernel
+
+__all__ = ["DONE", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
+
+IN_FLIGHT = int(Disposition.IN_FLIGHT)
+PLAIN_HEADER_BYTES = 20
+
+
+@kernel(is_inline=False)
+def run_until(fib: Any, st: Any, until_ns: int, window_ns: int) -> int:
+    """Process every event before `until_ns`; DONE, or what must grow before it is called again."""
+    ctl = st.control
+    n_nodes = len(st.node_rings_first) - 1
+    n_rings = len(st.node_rings)
+    while True:
+        if ctl[C_CURSOR] < 0:
+            first = until_ns
+            for k in range(n_rings):
+                q = st.node_rings[k]
+                if not is_empty(st.rings, q):
+                    at = head_ns(st.rings, st.pool, st.arrivals, q)
+                    if at < first:
+                        first = at
+            if first >= until_ns:
+                return DONE
+            window_end = first + window_ns
+            if window_end > until_ns:
+                window_end = until_ns
+            ctl[C_WINDOW_END] = window_end
+            ctl[C_CURSOR] = 0
+        while ctl[C_CURSOR] < n_nodes:
+            status = run_node(fib, st, ctl[C_CURSOR], ctl[C_WINDOW_END])
+            if status != DONE:
+                return status
+            ctl[C_CURSOR] += 1
+        ctl[C_CURSOR] = -1
+
+
+@kernel
+def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
+    """Run one node up to the end of the window, in order."""
+    size = 0
+    first = st.node_rings_first[n]
+    last = st.node_rings_first[n + 1]
+    for k in range(first, last):
+        q = st.node_rings[k]
+        st.in_heap[q] = 0
+        size = enter_heap(st, q, size, window_end_ns)
+    own = st.node[n * NODE_STATE_WORDS + V_OWN_RING]
+    delivery = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
+    while size > 0:
+        if (st.journal_used[0] + JOURNAL_SPARE) * JOURNAL_WORDS > len(st.journal):
+            st.control[C_NEED_RECORDS] = JOURNAL_SPARE
+            return NEED_JOURNAL
+        q = st.heap_ring[0]
+        st.control[C_NIC_RING] = -1
+        status = step(fib, st, n, q)
+        if status != DONE:
+            return status
+        st.control[C_EVENTS] += 1
+        st.rings[q * RING_WORDS + R_HEAD] += 1
+        if st.control[C_SHORT]:
+            st.control[C_SHORT] = 0
+            return NEED_RINGS
+        # The ring just served goes on with its next entry or leaves the heap.
+        at = window_end_ns
+        if not is_empty(st.rings, q):
+            at = head_ns(st.rings, st.pool, st.arrivals, q)
+        if at < window_end_ns:
+            st.heap_at[0] = at
+        else:
+            st.in_heap[q] = 0
+            size -= 1
+            st.heap_at[0] = st.heap_at[size]
+            st.heap_key[0] = st.heap_key[size]
+            st.heap_ring[0] = st.heap_ring[size]
+        sift_down(st, size)
+        # A step adds to these rings only: the node's own two, and the interface of one instance.
+        size = enter_heap(st, own, size, window_end_ns)
+        size = enter_heap(st, delivery, size, window_end_ns)
+        if st.control[C_NIC_RING] >= 0:
+            size = enter_heap(st, st.control[C_NIC_RING], size, window_end_ns)
+    return DONE
+
+
+@kernel
+def step(fib: Any, st: Any, n: int, q: int) -> int:
+    """What the packet at the head of ring `q` does at its instant."""
+    r = q * RING_WORDS
+    kind = st.rings[r + R_KIND]
+    ref = st.rings[r + R_REF]
+    slot = st.rings[r + R_BASE] + (st.rings[r + R_HEAD] & st.rings[r + R_MASK])
+    row = st.hand
+    if kind > DELIVERY:
+        source(fib, st, n, ref, slot)
+        return DONE
+    unpack_row(st.pool, slot * WORDS, row)
+    now_ns = row[AT]
+    if kind == LINK:
+        return arrive(fib, st, n, ref, now_ns)
+    if kind == NIC:
+        if leaves_at_layer_2(fib, st, n, ref, now_ns):
+            return DONE
+        return route(fib, st, n, FROM_INSTANCE, now_ns)
+    if kind == OWN:
+        return route(fib, st, n, FROM_ROUTER, now_ns)
+    if fib.inst[row[INST] * INST_WORDS + I_NODE] != n:
+        # The instance was deleted while the packet was on its way to it.
+        end(st, row, n, HOST_UNREACHABLE, -1, now_ns)
+        return DONE
+    receive(fib, st, n, row[INST], now_ns)
+    return DONE
+
+
+@kernel
+def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
+    """A flow sends its next packet (step 1: what did not parse ends here)."""
+    row = st.hand
+    f = flow * FLOW_WORDS
+    m = flow * MEASURE_WORDS
+    now_ns = st.arrivals[slot * 2]
+    stored = st.arrivals[slot * 2 + 1]
+    i = st.flow[f + F_INST]
+    if fib.inst[i * INST_WORDS + I_NODE] != n:
+        return
+    fate = IN_FLIGHT
+    if st.flow[f + F_FROM_STORE]:
+        unpack_row(st.store, stored * STORE_WORDS, row)
+        row[SEQ] = stored
+        fate = st.store[stored * STORE_WORDS + T_DISPOSITION]
+    else:
+        seq = st.measure[m + M_NEXT_SEQ]
+        st.measure[m + M_NEXT_SEQ] = seq + 1
+        row[SRC] = st.flow[f + F_SRC]
+        row[DST] = st.flow[f + F_DST]
+        row[SEQ] = seq
+        row[L4] = st.flow[f + F_L4]
+        row[PROTO] = st.flow[f + F_PROTO]
+        if row[PROTO] == PROTO_ICMP:
+            row[L4] = row[L4] | (seq & 0xFFFF) << 32
+        row[SIZE] = st.flow[f + F_SIZE]
+        row[FRAG] = 0
+        row[IDENT] = seq & 0xFFFF
+        row[TTL] = st.flow[f + F_TTL]
+        row[FLAGS] = st.flow[f + F_FLAGS]
+        row[ROLE] = 0
+        row[HEADER] = PLAIN_HEADER_BYTES
+    row[AT] = now_ns
+    row[SENT] = now_ns
+    row[FLOW] = flow
+    row[TRANSITS] = 0
+    row[INST] = i
+    st.measure[m + M_SENT] += 1
+    st.measure[m + M_SENT_BYTES] += row[SIZE]
+    begin(st, n, 1)
+    if fate != IN_FLIGHT:
+        end(st, row, n, fate, i, now_ns)
+        return
+    transmit(fib, st, row, n, i, now_ns)
