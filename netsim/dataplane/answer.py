@@ -111,6 +111,8 @@ def make_error(row: Any, other: Any, src: int, dst: int, type_and_code: int, mtu
     if row[FLAGS] & MF:
         quoted_mf = 1
     other[L4] = type_and_code | mtu_bytes << 16 | row[TTL] << 32 | row[SIZE] << 40 | quoted_mf << 56
+    if row[ROLE] & REPLY and row[PROTO] == PROTO_TCP:
+        other[L4] = other[L4] | (row[L4] >> 32 & 31) << 58  # which answer is quoted: SYN-ACK, ACK or reset
     other[SRC] = src
     other[DST] = dst
     other[SIZE] = PLAIN_HEADER_BYTES + ICMP_HEADER_BYTES + min(row[SIZE], MAX_QUOTE_BYTES)

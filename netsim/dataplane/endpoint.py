@@ -129,9 +129,12 @@ def receive(fib: Any, st: Any, n: int, i: int, now_ns: int) -> None:
     if st.inst[x + X_TAP]:
         record(st.journal, st.journal_used, row, now_ns, TAP_RECEIVED, i, 0, 0)
     measure_packet(st, row, i)
-    if (row[FRAG] > 0 or row[FLAGS] & MF) and not gather(st.slots_inst, i, row, now_ns):
-        return
-    measure_datagram(st, row, i, now_ns)
+    payload_bytes = -1
+    if row[FRAG] > 0 or row[FLAGS] & MF:
+        if not gather(st.slots_inst, i, row, now_ns):
+            return
+        payload_bytes = payload_of_whole(row)
+    measure_datagram(st, row, i, payload_bytes, now_ns)
     if make_answer(row, st.other, is_listening(fib, i, row)) != NO_ANSWER:
         begin(st, n, 1)
         st.other[AT] = now_ns
@@ -157,8 +160,21 @@ def measure_packet(st: Any, row: Any, i: int) -> None:
 
 
 @kernel
-def measure_datagram(st: Any, row: Any, i: int, now_ns: int) -> None:
-    """Figures of the flow: latency, jitter (RFC 3550 A.8, in sixteenths), replies and errors."""
+def payload_of_whole(row: Any) -> int:
+    """Payload above UDP or TCP (taken to have no options) of a datagram put together from fragments."""
+    if row[PROTO] == PROTO_UDP:
+        return max(row[SIZE] - row[HEADER] - 8, 0)
+    if row[PROTO] == PROTO_TCP:
+        return max(row[SIZE] - row[HEADER] - 20, 0)
+    return 0
+
+
+@kernel
+def measure_datagram(st: Any, row: Any, i: int, payload_bytes: int, now_ns: int) -> None:
+    """Figures of the flow: latency, jitter (RFC 3550 A.8, in sixteenths), replies and errors.
+
+    `payload_bytes` is -1 for a datagram that came in one piece: then its sender knows.
+    """
     flow = row[FLOW]
     f = flow * FLOW_WORDS
     m = flow * MEASURE_WORDS
@@ -177,7 +193,9 @@ def measure_datagram(st: Any, row: Any, i: int, now_ns: int) -> None:
     if st.flow[f + F_DST_INST] != i:
         return
     st.measure[m + M_RECEIVED] += 1
-    if st.flow[f + F_FROM_STORE]:
+    if payload_bytes >= 0:
+        st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += payload_bytes
+    elif st.flow[f + F_FROM_STORE]:
         st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += st.store[row[SEQ] * STORE_WORDS + T_PAYLOAD]
     else:
         st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += st.flow[f + F_PAYLOAD]

@@ -17,7 +17,7 @@ from netsim.dataplane.answer import (
     make_error,
     may_cause_error,
 )
-from netsim.dataplane.batch import MF
+from netsim.dataplane.batch import MF, ORIGINAL
 from netsim.dataplane.drop_tail import S_INGRESS_BYTES, S_INGRESS_PACKETS, S_RING, S_TAP, STATE_WORDS
 from netsim.dataplane.endpoint import DELIVERED, EXITS_NETWORK, begin, end, note_made
 from netsim.dataplane.fib import (
@@ -260,7 +260,8 @@ def send_over(fib: Any, st: Any, n: int, link: int, fragments: int, now_ns: int)
             row[FLAGS] = row[FLAGS] | MF
         offer_one(fib, st, n, link, now_ns)
         row[FRAG] = row[FRAG] + part
-        row[L4] = 0
+        if row[ROLE] == ORIGINAL:
+            row[L4] = 0  # the ports went with the first; made packets keep theirs, to be rendered from
 
 
 @kernel
