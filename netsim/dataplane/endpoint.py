@@ -18,7 +18,7 @@ from netsim.dataplane.latency import count
 from netsim.dataplane.lpm import last_at_most
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.ring import push
-from netsim.dataplane.row import AT, FLAGS, FLOW, FRAG, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE
+from netsim.dataplane.row import AT, FLAGS, FLOW, FRAG, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE
 from netsim.dataplane.state import (
     C_NIC_QUEUE_NS,
     C_NIC_RING,

@@ -69,6 +69,7 @@ from netsim.dataplane.row import (
     HEADER,
     INST,
     L4,
+    ROLE,
     SIZE,
     SRC,
     TRANSITS,
