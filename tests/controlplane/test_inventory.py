@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import pytest
@@ -218,3 +219,12 @@ def test_the_same_edits_make_the_same_cloud() -> None:
 
     assert build(1) == build(1)
     assert build(1) != build(2)
+
+
+def test_a_bulk_load_leaves_the_collector_as_it_was(cloud: Inventory) -> None:
+    records = [CreateDnsRecord("shop", f"r{number}", "10.0.0.1") for number in range(2000)]
+    with pytest.raises(NotFoundError):
+        cloud.apply(*records, REFUSED)
+    assert gc.isenabled()
+    assert len(cloud.apply(*records)) == len(cloud.dns_records_of("shop")) == 2000
+    assert gc.isenabled()

@@ -16,6 +16,7 @@ from netsim.controlplane.edit import (
     RenewPeerConn,
     ResizePeerConn,
     SetDeleteProtect,
+    SetDnsSync,
     UpdatePeerConn,
 )
 from netsim.controlplane.inventory import Inventory
@@ -168,6 +169,17 @@ def test_an_expired_connection_starts_anew(cloud: Inventory, prepaid: PeerConn, 
     assert cloud.tick()[0].state == "expired"
     back = cloud.apply(RenewPeerConn("shop-data", 1))
     assert (back.state, format_utc(back.expires_at_ns or 0)) == ("active", "2026-03-04T00:00:00Z")
+
+
+def test_dns_sync_rests_while_expired_and_works_again_after(
+    cloud: Inventory, prepaid: PeerConn, clock: VirtualClock
+) -> None:
+    cloud.apply(SetDnsSync(prepaid.id, True, "local"), SetDnsSync(prepaid.id, True, "peer"))
+    assert cloud.peer_conns[prepaid.id].has_dns_sync
+    clock.advance_to(prepaid.expires_at_ns or 0)
+    (expired,) = cloud.tick()
+    assert expired.local.dns_sync and expired.peer.dns_sync and not expired.has_dns_sync
+    assert cloud.apply(RenewPeerConn(prepaid.id)).has_dns_sync
 
 
 def test_renewal_is_the_initiators_and_of_prepaid_ones(cloud: Inventory, prepaid: PeerConn) -> None:

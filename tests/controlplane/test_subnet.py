@@ -57,6 +57,12 @@ def test_neighbours_on_both_sides_are_no_overlap(cloud: Inventory) -> None:
     assert [subnet.name for subnet in cloud.subnets_of("shop")] == ["web", "far", "between", "next"]
 
 
+def test_a_subnet_may_not_swallow_the_ones_inside_it(cloud: Inventory) -> None:
+    cloud.apply(CreateSubnet("shop", "low", "192.168.16.0/24"), CreateSubnet("shop", "high", "192.168.31.0/24"))
+    with pytest.raises(ConflictError, match=r"overlaps 192.168.31.0/24 of subnet high"):
+        cloud.apply(CreateSubnet("shop", "around", "192.168.24.0/21"))
+
+
 @pytest.mark.parametrize("zone", ["cn-gz-a", "cn-bj-", "cn-bj-A", "cn-bj-ab", "bj-a", None])
 def test_a_zone_is_of_the_vpcs_region(cloud: Inventory, zone: str) -> None:
     with pytest.raises(InvalidError, match="accepted cn-bj-a to cn-bj-z") as refusal:
