@@ -6,6 +6,7 @@ goes on after a refusal. What was not made is lost (`names`), and gives no furth
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -32,6 +33,8 @@ from netsim.topology_file.tree import Path
 
 T = TypeVar("T")
 
+_VPC_ID = re.compile(r"\bvpc-[0-9a-z]+")
+
 # Fields of edits to keys of the file, where the two differ.
 _INSTANCE_KEYS: Mapping[str, Path] = {"addr": ("ip",), "vpc": ("subnet",)}
 _DNS_KEYS: Mapping[str, Path] = {"addr": ("a",)}
@@ -46,6 +49,7 @@ _PEER_KEYS: Mapping[str, Path] = {
     "months": ("payment",),
     "enabled": ("dns_sync",),
     "side": ("dns_sync",),
+    "peer_conn": ("dns_sync",),
 }
 
 
@@ -238,7 +242,14 @@ class Builder:
 
     def _build_one_by_one(self, edits: list[CreateRoute], paths: list[Path], subnets: Names) -> None:
         is_full = False
+        lines: dict[Any, int] = {}
         for edit, path in zip(edits, paths, strict=True):
+            pair = (edit.source, edit.destination)
+            if pair in lines:
+                message = f"{edit.destination} from {edit.source} is given twice, first in line {lines[pair]}"
+                self.note((*path, "destination"), message)
+                continue
+            lines[pair] = self.shape.place_line(path)
             try:
                 self.inventory.apply(edit)
             except QuotaError as error:
@@ -269,7 +280,13 @@ class Builder:
 
     def _refuse(self, error: RefusedError, path: Path, keys: Mapping[str, Path]) -> None:
         key = keys.get(error.field, (error.field,) if error.field else ())
-        self.note((*path, *key), str(error))
+        # The file knows names; ids are made while it is read.
+        message = _VPC_ID.sub(lambda found: self._vpc_name(found[0]), str(error))
+        self.note((*path, *key), message)
+
+    def _vpc_name(self, vpc_id: str) -> str:
+        vpc = self.inventory.vpcs.get(vpc_id)
+        return vpc_id if vpc is None else vpc.name
 
     def _try(self, edit: Edit[T], path: Path, keys: Mapping[str, Path] | None = None) -> T | None:
         """Apply one edit; None and a problem if it is refused."""

@@ -35,7 +35,12 @@ from netsim.topology_file.text import quoted
 from netsim.topology_file.tree import MapNode, SeqNode, Tree, format_path, pack, unpack
 
 MAX_DEPTH = 32
-MAX_VALUES = 2_500_000
+MAX_VALUES = 2_000_000
+"""200,000 routes are 1.4 million, keys included."""
+MAX_ITEMS = 300_000
+"""In one list; a list that long is read in a second."""
+MAX_KEYS = 1_000
+"""In one mapping; looking for places is linear in it."""
 MAX_SCALAR_CHARS = 65_536
 MAX_PROBLEMS = 100
 _MAX_KNOWN = 16_384
@@ -176,15 +181,18 @@ class _Composer:
         root = document.node[0] if document.node else None
         return Tree(root, document.places[0] if document.node else pack(1, 1), self._places, self.problems)
 
-    @staticmethod
-    def _attach(frame: _Frame, value: Any, packed: int) -> None:
+    def _attach(self, frame: _Frame, value: Any, packed: int) -> None:
         if not frame.is_map:
+            if len(frame.places) > MAX_ITEMS:
+                raise self._stop(packed, f"more than {MAX_ITEMS:,} items in one list")
             frame.node.append(value)
             frame.places.append(packed)
             return
         if frame.is_kept:
             frame.node[frame.key] = value
             frame.places.append(packed)
+            if len(frame.node) > MAX_KEYS:
+                raise self._stop(packed, f"more than {MAX_KEYS:,} keys in one mapping")
         frame.key = None
 
     def _take_key(self, frame: _Frame, event: Any, packed: int) -> None:

@@ -144,7 +144,8 @@ def _peer_entry(inventory: Inventory, conn: PeerConn) -> dict[str, Any]:
         entry["payment"] = conn.payment
     if not conn.is_active:
         entry["state"] = conn.state.value
-    if conn.local.dns_sync or conn.peer.dns_sync:
+    # Only an active connection's switches can be set; an expired one that is renewed has to be asked again.
+    if conn.is_active and (conn.local.dns_sync or conn.peer.dns_sync):
         entry["dns_sync"] = {"local": conn.local.dns_sync, "peer": conn.peer.dns_sync}
     return entry
 

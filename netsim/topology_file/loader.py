@@ -119,14 +119,15 @@ def _load(text: str | bytes, file_name: str, path: Path | None, seed: int | None
 def _bounded(of_reading: list[Problem], of_meaning: list[Problem]) -> list[Problem]:
     """All problems, one for a place that could not be read, and not more than a screenful of screens."""
     unread = {(problem.line, problem.column) for problem in of_reading}
-    # A set: an alias to a wrong value is wrong once, however often it is used.
-    problems = sorted(
-        {*of_reading, *(problem for problem in of_meaning if (problem.line, problem.column) not in unread)}
-    )
+    # An alias to a wrong value is wrong once, however often it is used.
+    once = {(problem.line, problem.column, problem.message): problem for problem in sorted(of_meaning, reverse=True)}
+    readable = [problem for problem in once.values() if (problem.line, problem.column) not in unread]
+    problems = sorted([*of_reading, *readable])
     if len(problems) <= MAX_PROBLEMS:
         return problems
+    # They are sorted by place, and this stands last.
     last = problems[MAX_PROBLEMS - 1]
-    more = f"and {len(problems) - MAX_PROBLEMS:,} more problems from here on"
+    more = f"and {len(problems) - MAX_PROBLEMS:,} more problems"
     return [*problems[:MAX_PROBLEMS], Problem(last.line, last.column + 1, "", more)]
 
 

@@ -20,6 +20,8 @@ from netsim.topology_file.tree import Path, Tree, format_path
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+MAX_DETAILS = 500
+
 
 class Shape:
     """The file as models, with `problems`; `index` gives an entry's place in the file's list.
@@ -58,7 +60,14 @@ class Shape:
         try:
             return TopologyFile.model_validate(root)
         except ValidationError as error:
-            details = error.errors(include_url=False)
+            n_problems = error.error_count()
+            details = error.errors(include_url=False) if n_problems <= MAX_DETAILS else _first_details(root, error)
+        if n_problems > MAX_DETAILS:
+            # Such a file was made by a wrong program; going on would not tell its author more.
+            for detail in details[:MAX_DETAILS]:
+                self._note(detail, {})
+            self.problems.append(Problem(0, 0, "", f"{n_problems:,} problems, of which some are listed"))
+            return None
         taken: dict[Path, None] = {}
         for detail in details:
             self._note(detail, taken)
@@ -119,10 +128,27 @@ class Shape:
         return {"netsim": FORMAT_VERSION, "name": "unnamed", **rebuild(self.tree.root, ())}
 
 
+def _first_details(root: Any, error: ValidationError) -> list[ErrorDetails]:
+    """The problems at the heads of all lists: details of a million would take a gigabyte."""
+
+    def head(node: Any) -> Any:
+        if isinstance(node, dict):
+            return {key: head(value) for key, value in node.items()}
+        return [head(item) for item in node[:MAX_DETAILS]] if isinstance(node, list) else node
+
+    try:
+        TopologyFile.model_validate(head(root))
+    except ValidationError as shorter:
+        return shorter.errors(include_url=False)
+    return error.errors(include_url=False, include_context=False)
+
+
 def _like(piece: dict[str, Any]) -> str:
     examples = piece.get("examples")
     if examples:
         return f", expected like {examples[0]}"
+    if "enum" in piece:
+        return f", accepted {_choice(piece['enum'])}"
     text = _range(piece)
     return f", accepted {text}" if text else ""
 

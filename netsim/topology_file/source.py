@@ -45,11 +45,13 @@ def read_source(path: str | Path) -> bytes:
         raise whole_file(name, f"can't be opened: {error.strerror}") from None
     except ValueError:
         raise whole_file(name.replace("\0", "\\0"), "is not a file name: it holds a NUL") from None
+    status = os.fstat(descriptor)
+    # A directory can't even be wrapped in a file object.
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        kind = next((text for test, text in _KINDS if test(status.st_mode)), "something else")
+        raise whole_file(name, f"is {kind}, expected a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            kind = next((text for test, text in _KINDS if test(status.st_mode)), "something else")
-            raise whole_file(name, f"is {kind}, expected a regular file")
         if status.st_size > MAX_FILE_BYTES:
             raise _too_large(name, status.st_size)
         try:

@@ -42,8 +42,8 @@ def build_flows(builder: Builder, folder: FilePath | None) -> tuple[FlowSpec, ..
             wrong = ("pcap", f"there is no capture file {entry.pcap} beside the topology file")
         if wrong is not None:
             builder.note((*path, wrong[0]), wrong[1])
-        flow = _to_flow(builder, entry, path) if is_good and wrong is None else None
-        if flow is None:
+        flow = _to_flow(builder, entry, path) if wrong is None else None
+        if flow is None or not is_good:
             builder.flows.lose(entry.name)
         else:
             builder.flows.add(entry.name, entry.name)
@@ -130,24 +130,36 @@ def build_expectations(builder: Builder) -> tuple[Expectation, ...]:
         wrong = _incomplete(entry)
         if wrong is not None:
             builder.note((*path, wrong[0]) if wrong[0] else path, wrong[1])
-        elif is_good and (expectation := _to_expectation(builder, entry, path)) is not None:
+        elif (expectation := _to_expectation(builder, entry, path)) is not None and is_good:
             expectations.append(expectation)
     return tuple(expectations)
 
 
 def _incomplete(entry: schema.Expectation) -> tuple[str, str] | None:
-    if entry.flow is None:
-        missing = [key for key, ref in (("from", entry.from_), ("to", entry.to)) if ref is None]
-        if missing:
-            return "", f'"{missing[0]}" is missing, accepted: from, to and reachable; or flow and bounds'
-        if entry.reachable is None:
-            return "", '"reachable" is missing, accepted true or false'
-        if entry.reachable and entry.because is not None:
-            return "because", "accepted only with reachable: false"
+    """The key to blame ("" for the entry) and what is missing or contradicts; None if nothing."""
+    return (_incomplete_reachability(entry) if entry.flow is None else None) or _wrong_bounds(entry)
+
+
+def _incomplete_reachability(entry: schema.Expectation) -> tuple[str, str] | None:
+    missing = [key for key, ref in (("from", entry.from_), ("to", entry.to)) if ref is None]
+    if missing:
+        return "", f'"{missing[0]}" is missing, accepted: from, to and reachable; or flow and bounds'
+    if entry.reachable is None:
+        return "", '"reachable" is missing, accepted true or false'
+    if entry.reachable and entry.because is not None:
+        return "because", "accepted only with reachable: false"
+    return None
+
+
+def _wrong_bounds(entry: schema.Expectation) -> tuple[str, str] | None:
     for key in ("throughput_mbps", "goodput_mbps", "loss_ratio"):
         bounds: schema.Bounds | None = getattr(entry, key)
-        if bounds is not None and bounds.at_least is None and bounds.at_most is None:
+        if bounds is None:
+            continue
+        if bounds.at_least is None and bounds.at_most is None:
             return key, "no bound, expected at_least, at_most or both"
+        if bounds.at_least is not None and bounds.at_most is not None and bounds.at_least > bounds.at_most:
+            return key, f"at_least is {bounds.at_least:g}, must not be above at_most, {bounds.at_most:g}"
     return None
 
 
