@@ -176,7 +176,12 @@ class _Composer:
                 value = self._scalar(event, packed)
             if event.anchor:
                 self._anchors[event.anchor] = _Anchor(value, 1)
-            self._attach(frame, value, packed)
+            if frame.is_map and frame.is_kept:
+                frame.node[frame.key] = value
+                frame.places.append(packed)
+                frame.key = None
+            else:
+                self._attach(frame, value, packed)
         document = self._document
         root = document.node[0] if document.node else None
         return Tree(root, document.places[0] if document.node else pack(1, 1), self._places, self.problems)
@@ -191,8 +196,6 @@ class _Composer:
         if frame.is_kept:
             frame.node[frame.key] = value
             frame.places.append(packed)
-            if len(frame.node) > MAX_KEYS:
-                raise self._stop(packed, f"more than {MAX_KEYS:,} keys in one mapping")
         frame.key = None
 
     def _take_key(self, frame: _Frame, event: Any, packed: int) -> None:
@@ -207,6 +210,8 @@ class _Composer:
             self._note(packed, "merge keys (<<) are not part of YAML 1.2; write the keys out, or alias a whole value")
         else:
             self._check_budget(text, packed)
+            if len(frame.node) >= MAX_KEYS:
+                raise self._stop(packed, f"more than {MAX_KEYS:,} keys in one mapping")
             if len(self._keys) < _MAX_KNOWN:
                 self._keys[text] = text
             frame.is_kept = True
@@ -250,6 +255,8 @@ class _Composer:
 
     def _close(self, _event: Any) -> None:
         frame = self._stack.pop()
+        if frame.is_map and len(frame.node) > MAX_KEYS:
+            raise self._stop(frame.places[0], f"more than {MAX_KEYS:,} keys in one mapping")
         frame.node.block = len(self._places)
         self._places.extend(frame.places)
         if frame.anchor is not None:
