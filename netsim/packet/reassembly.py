@@ -68,6 +68,22 @@ def _joined(first: tuple[bytes, Sent], body: bytes) -> bytes | None:
     return head + body
 
 
+def whole_of(raw: bytes, others: Iterable[bytes]) -> bytes:
+    """The datagram that fragment `raw` is a piece of, put together from `others` (itself among them).
+
+    `raw` as it is when it is no fragment, does not parse, or pieces are missing.
+    """
+    sent = take_apart(raw)
+    if sent is None or not (sent.frag_offset or sent.flag_bits & MF_BIT):
+        return raw
+    kin = []
+    for other in others:
+        piece = take_apart(other)
+        if piece is not None and _key(piece) == _key(sent):
+            kin.append(other)
+    return reassemble(kin) or raw
+
+
 class Reassembler:
     """Takes packets one by one and gives back whole ones.
 
@@ -90,7 +106,7 @@ class Reassembler:
         sent = take_apart(raw)
         if sent is None or not (sent.frag_offset or sent.flag_bits & MF_BIT):
             return raw
-        key = (sent.src, sent.dst, sent.proto, sent.ident)
+        key = _key(sent)
         pieces = self._pieces.setdefault(key, [])
         pieces.append(raw)
         # Whole at the earliest when a last fragment is there; only then is it worth a try.
@@ -100,6 +116,10 @@ class Reassembler:
         elif len(self._pieces) > MAX_UNFINISHED:
             del self._pieces[next(iter(self._pieces))]
         return whole
+
+
+def _key(sent: Sent) -> Key:
+    return sent.src, sent.dst, sent.proto, sent.ident
 
 
 def _is_last(raw: bytes) -> bool:

@@ -1,0 +1,324 @@
+"""Emulator: owns inventory, engine, monitor and clocks; edits go in, packets move, figures come out.
+
+One object for every use: a file run, a ping, a lesson, later a server. An edit is committed by
+the inventory, compiled, and installed between two events; time advances to where it is told,
+stopping wherever the monitor takes a sample or the control clock makes something due.
+
+The two clocks advance together when packets move; `advance_control_clock` moves the control
+clock alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim import jit
+from netsim.clock import VirtualClock
+from netsim.controlplane.fib_compiler import FibCompiler, LinkName
+from netsim.controlplane.inventory import Inventory
+from netsim.controlplane.peer_conn import SIDES
+from netsim.dataplane import state
+from netsim.dataplane.batch import ORIGINAL, PROTO_UDP, WATCH, PacketBatch
+from netsim.dataplane.engine import Engine, Totals
+from netsim.dataplane.fib import Fib
+from netsim.errors import UsageError
+from netsim.monitor.connection import MonitoredConnection, SideInfo
+from netsim.monitor.monitor import Monitor
+from netsim.packet.flow_packets import FlowPackets
+from netsim.packet.parse import parse_ip
+from netsim.packet.reassembly import whole_of
+from netsim.packet.render import render
+from netsim.traffic.flow import FlowSpec
+from netsim.traffic.running import RunningFlow, start_generated
+from netsim.units import BPS_PER_MBPS, NS_PER_MS, NS_PER_S
+
+if TYPE_CHECKING:
+    from netsim.controlplane.edit import Edit
+
+Ints = NDArray[np.int64]
+
+
+class StoredSide(NamedTuple):
+    """What one instance sends of packets made before: rows by ascending `at_ns` and their bytes."""
+
+    from_id: str
+    to_id: str | None
+    batch: PacketBatch
+    payload_bytes: Ints
+    raws: list[bytes]
+
+
+Progress = Callable[[int, int], None]
+"""Called with (ns done, ns in all) now and then."""
+
+RUN_SAMPLE_NS = NS_PER_S
+STEP_NS = 100 * NS_PER_MS
+"""Longest stretch between two reports of progress, and how far ahead sources are asked."""
+
+COMPILE_AT_EVENTS = 1_500_000
+COMPILE_AT_EVENTS_WHEN_CACHED = 150_000
+"""Runs with more expected events use compiled kernels: plain ones do some 90,000 a second,
+compiling takes half a minute once, loading what an earlier run compiled one second."""
+
+
+class Emulator:
+    """A running network.
+
+    Args:
+        inventory: the control plane; from here on change it through `apply` only.
+        seed: of all random draws of the traffic.
+        sample_period_ns: base period of the monitor.
+    """
+
+    def __init__(self, inventory: Inventory, seed: int = 0, sample_period_ns: int = RUN_SAMPLE_NS) -> None:
+        self.inventory = inventory
+        self.seed = seed
+        self.compiler = FibCompiler()
+        self._open_ports: dict[str, frozenset[tuple[int, int]]] = {}
+        self._installed_version = -1
+        self.engine = Engine(self._compile())
+        self.monitor = Monitor(sample_period_ns)
+        self._describe_connections()
+        self.flows: list[RunningFlow] = []
+        self._packets_of: dict[int, FlowPackets] = {}
+        self._originals: list[bytes] = []
+        self._hand_flow_of: dict[int, int] = {}
+        self._journal: list[Ints] = []
+
+    # -- control plane --------------------------------------------------------------------
+
+    @property
+    def now_ns(self) -> int:
+        """Packet time, ns since the start."""
+        return self.engine.now_ns
+
+    @property
+    def fib(self) -> Fib:
+        """The forwarding state in force."""
+        return self.engine.fib
+
+    def apply(self, *edits: Edit[Any], account: str | None = None) -> Any:
+        """Commit edits - all or none - and forward by them from now on.
+
+        Returns what `Inventory.apply` returns.
+
+        Raises:
+            RefusedError: a rule says no; nothing has changed.
+        """
+        result = self.inventory.apply(*edits, account=account)
+        self._refresh()
+        return result
+
+    def advance_control_clock(self, delta_ns: int) -> None:
+        """Let control time pass while packets stand still: requests and prepaid periods expire.
+
+        Raises:
+            ClockError: `delta_ns` is negative.
+        """
+        self._clock.advance_by(delta_ns)
+        self.inventory.tick()
+        self._refresh()
+
+    def graph(self) -> Any:
+        """The networkx graph of VPCs, subnets, instances and peer links, as of now."""
+        from netsim.controlplane.graph import build_graph
+
+        return build_graph(self.inventory)
+
+    @property
+    def _clock(self) -> VirtualClock:
+        clock = self.inventory.clock
+        if not isinstance(clock, VirtualClock):
+            raise UsageError("emulator: the inventory's clock is not one that can be advanced")
+        return clock
+
+    def _compile(self) -> Fib:
+        self._installed_version = self.inventory.version
+        return self.compiler.compile(self.inventory, self._open_ports)
+
+    def _refresh(self) -> None:
+        if self._installed_version != self.inventory.version:
+            self.engine.install(self._compile())
+            self._describe_connections()
+
+    def _describe_connections(self) -> None:
+        inventory, links = self.inventory, self.compiler.link_of
+        described = [
+            MonitoredConnection(
+                id=conn.id,
+                name=conn.name,
+                local_link=links[LinkName(conn.id, "local")],
+                peer_link=links[LinkName(conn.id, "peer")],
+                cap_bps=conn.bandwidth_mbps * BPS_PER_MBPS,
+                local=SideInfo(inventory.vpcs[conn.local.vpc_id].name, conn.local.interface_name),
+                peer=SideInfo(inventory.vpcs[conn.peer.vpc_id].name, conn.peer.interface_name),
+            )
+            for conn in inventory.peer_conns.values()
+        ]
+        self.monitor.describe(self.now_ns, described, self.engine.counters()._asdict())
+
+    # -- traffic --------------------------------------------------------------------------
+
+    def open_ports(self, ports: Iterable[tuple[str, tuple[int, int]]]) -> None:
+        """Open (protocol, port) at instances, by id, beside what they listen on."""
+        changed = False
+        for instance_id, port in ports:
+            before = self._open_ports.get(instance_id, frozenset())
+            self._open_ports[instance_id] = before | {port}
+            changed |= port not in before
+        if changed:
+            self.engine.install(self._compile())
+
+    def start_flow(self, spec: FlowSpec, from_id: str, to_id: str, index: int | None = None) -> RunningFlow:
+        """Let a udp or icmp flow send between two instances; its times count from now.
+
+        Opens its destination port. `index` is its place in a run's list (by default the next):
+        it chooses the flow's random stream and source port.
+        """
+        if spec.kind == "udp" and spec.dst_port is not None:
+            self.open_ports([(to_id, (PROTO_UDP, spec.dst_port))])
+        ends = [self.inventory.instances[i] for i in (from_id, to_id)]
+        sender, receiver = (self.compiler.inst_of[instance.id] for instance in ends)
+        flow = start_generated(
+            self.engine,
+            spec,
+            index=len(self.flows) if index is None else index,
+            seed=self.seed,
+            insts=(sender, receiver),
+            addrs=(ends[0].addr, ends[1].addr),
+        )
+        self.flows.append(flow)
+        if flow.packets is not None:
+            self._packets_of[flow.engine_flows.start] = flow.packets
+        return flow
+
+    def start_stored(self, spec: FlowSpec, sides: Sequence[StoredSide]) -> RunningFlow:
+        """Let instances send packets that were made before, at times counted from now.
+
+        Packets of a side are counted as received when they reach its `to_id`.
+        """
+        flows = np.zeros((len(sides), state.FLOW_WORDS), np.int64)
+        for k, side in enumerate(sides):
+            flows[k, state.F_INST] = self.compiler.inst_of[side.from_id]
+            flows[k, state.F_DST_INST] = -1 if side.to_id is None else self.compiler.inst_of[side.to_id]
+            flows[k, state.F_FROM_STORE] = 1
+        first = self.engine.add_flows(flows)
+        last_ns = self.now_ns + spec.start_ns
+        for k, side in enumerate(sides):
+            if not len(side.batch):
+                continue
+            at_ns = side.batch["at_ns"] + self.now_ns + spec.start_ns
+            if spec.end_ns is not None:
+                at_ns = at_ns[at_ns < self.now_ns + spec.end_ns]
+            stored = self.keep_packets(side.batch, side.payload_bytes, np.zeros(len(side.batch), np.int64), side.raws)
+            self.engine.feed(first + k, at_ns, np.arange(stored, stored + len(at_ns)))
+            last_ns = max(last_ns, int(at_ns[-1]) + 1 if len(at_ns) else 0)
+        flow = RunningFlow(spec, self.now_ns, range(first, first + len(sides)), last_ns=last_ns)
+        self.flows.append(flow)
+        return flow
+
+    def keep_packets(self, batch: PacketBatch, payload_bytes: Ints, disposition: Ints, raws: list[bytes]) -> int:
+        """Put hand-made packets, with their bytes, into the store; the number of the first row."""
+        self._originals += raws
+        return self.engine.keep(batch, payload_bytes, disposition)
+
+    def inject(self, raws: list[bytes | None], instance_id: str, at_ns: list[int], flags: int = WATCH) -> Ints:
+        """Let an instance send IP packets at these ascending times; their rows in the store, int64[n].
+
+        Every step of a watched packet, and of what it causes, is recorded. Bytes that do not
+        parse are sent all the same, and end in the disposition that says so.
+        """
+        parsed = [parse_ip(raw) for raw in raws]
+        batch = PacketBatch.of_rows([packet.row for packet in parsed])
+        batch["flags"][:] |= flags
+        payloads = np.array([packet.payload_bytes for packet in parsed], np.int64)
+        fates = np.array([int(packet.disposition) for packet in parsed], np.int64)
+        first = self.keep_packets(batch, payloads, fates, [raw or b"" for raw in raws])
+        rows = np.arange(first, first + len(raws))
+        self.engine.feed(self.hand_flow(instance_id), np.array(at_ns, np.int64), rows)
+        return rows
+
+    def hand_flow(self, instance_id: str) -> int:
+        """The flow of packets made by hand at an instance."""
+        inst = self.compiler.inst_of[instance_id]
+        if inst not in self._hand_flow_of:
+            row = np.zeros((1, state.FLOW_WORDS), np.int64)
+            row[0, state.F_INST], row[0, state.F_DST_INST], row[0, state.F_FROM_STORE] = inst, -1, 1
+            self._hand_flow_of[inst] = self.engine.add_flows(row)
+        return self._hand_flow_of[inst]
+
+    def original(self, flow: int, seq: int) -> bytes:
+        """The IP packet number `seq` of an engine flow, as its sender made it."""
+        packets = self._packets_of.get(flow)
+        return self._originals[seq] if packets is None else packets.packet(seq)
+
+    def bytes_of(self, row: dict[str, int]) -> bytes:
+        """The exact IP packet of a row: from the journal, or in flight."""
+        return render(row, self.original if row["role"] == ORIGINAL else self._whole_original)
+
+    def _whole_original(self, flow: int, seq: int) -> bytes:
+        """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""
+        raw = self.original(flow, seq)
+        return raw if flow in self._packets_of else whole_of(raw, self._originals)
+
+    # -- time -----------------------------------------------------------------------------
+
+    def advance(self, until_ns: int, progress: Progress | None = None) -> None:
+        """Move packets until `until_ns`, sampling and expiring on the way.
+
+        Raises:
+            ClockError: that lies in the past.
+        """
+        start_ns = self.now_ns
+        self._choose_speed(until_ns)
+        while True:
+            stop_ns = min(until_ns, self.monitor.next_boundary_ns, self.now_ns + STEP_NS)
+            deadline_ns = self.inventory.next_deadline_ns
+            if deadline_ns is not None:
+                stop_ns = max(self.now_ns, min(stop_ns, self.now_ns + deadline_ns - self._clock.now_ns))
+            for flow in self.flows:
+                flow.feed(self.engine, stop_ns)
+            before_ns = self.now_ns
+            self.engine.advance(stop_ns)
+            self._clock.advance_by(stop_ns - before_ns)
+            self.inventory.tick()
+            self._refresh()
+            if stop_ns == self.monitor.next_boundary_ns or stop_ns >= until_ns:
+                self.monitor.observe(stop_ns, self.engine.counters()._asdict())
+            self._journal.append(self.engine.take_journal())
+            if progress is not None:
+                progress(stop_ns - start_ns, until_ns - start_ns)
+            if stop_ns >= until_ns:
+                return
+
+    def _choose_speed(self, until_ns: int) -> None:
+        if self.engine.is_compiled:
+            return
+        expected = sum(flow.expected_events(self.now_ns, until_ns) for flow in self.flows)
+        limit = COMPILE_AT_EVENTS
+        if expected > COMPILE_AT_EVENTS_WHEN_CACHED and jit.has_cache():
+            limit = COMPILE_AT_EVENTS_WHEN_CACHED
+        if expected > limit:
+            self.on_compile()
+            self.engine.is_compiled = True
+
+    def on_compile(self) -> None:
+        """Called before kernels are compiled or loaded; a front end may say so."""
+
+    def take_journal(self) -> Ints:
+        """What was recorded of watched packets and taps since the last call, int64[n, 21]."""
+        written, self._journal = self._journal, []
+        return np.concatenate(written) if written else np.zeros((0, 0), np.int64)
+
+    def totals(self) -> Totals:
+        """All packets accounted for."""
+        return self.engine.totals()
+
+    def links_of(self, peer_conn_id: str) -> tuple[int, int]:
+        """Numbers of the link directions local -> peer and peer -> local."""
+        local, peer = (self.compiler.link_of[LinkName(peer_conn_id, side)] for side in SIDES)
+        return local, peer

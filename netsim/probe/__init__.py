@@ -1,0 +1,1 @@
+"""Questions asked by sending packets: ping, traceroute, trace, and whether expectations hold."""

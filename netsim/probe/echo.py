@@ -1,0 +1,145 @@
+"""ping: ICMP echo requests from an instance, and what comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsim.dataplane.batch import ERROR, PROTO_ICMP, REPLY
+from netsim.dataplane.disposition import Disposition
+from netsim.emulator import Emulator
+from netsim.errors import UsageError
+from netsim.packet.flow_packets import FlowPackets
+from netsim.probe.journal import Probe
+from netsim.units import NS_PER_S
+
+IDENT = 0x6E73
+DEFAULT_BYTES = 84
+"""20 of IP, 8 of ICMP, 56 of data: what `ping` sends."""
+MAX_COUNT = 65_535
+REPLY_TIMEOUT_NS = 10 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReply:
+    """A reply: its sequence from 1 on, IP size, TTL on arrival, round-trip time, sender."""
+
+    sequence: int
+    size_bytes: int
+    ttl: int
+    rtt_ns: int
+    from_addr: int
+
+
+@dataclass(frozen=True, slots=True)
+class EchoError:
+    """An ICMP error instead of a reply: who says so, and what."""
+
+    sequence: int
+    from_addr: int
+    icmp_type: int
+    code: int
+    mtu_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PingResult:
+    """What became of `sent` echo requests; `duration_ns` from the first request to the end.
+
+    `outcomes`: one per sequence in order, a reply, an error, or None for silence; `fates`: how
+    each request and each reply ended, by sequence (None: no such packet, or still on its way).
+    """
+
+    src_addr: int
+    dst_addr: int
+    size_bytes: int
+    sent: int
+    duration_ns: int
+    outcomes: tuple[EchoReply | EchoError | None, ...]
+    fates: tuple[tuple[Disposition | None, Disposition | None], ...]
+
+    @property
+    def replies(self) -> tuple[EchoReply, ...]:
+        """The replies that came."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, EchoReply))
+
+    @property
+    def errors(self) -> tuple[EchoError, ...]:
+        """The errors that came."""
+        return tuple(outcome for outcome in self.outcomes if isinstance(outcome, EchoError))
+
+    @property
+    def received(self) -> int:
+        """How many replies came."""
+        return len(self.replies)
+
+
+def ping(
+    emulator: Emulator,
+    from_id: str,
+    dst_addr: int,
+    *,
+    count: int = 1,
+    size_bytes: int = DEFAULT_BYTES,
+    interval_ns: int = NS_PER_S,
+    ttl: int = 64,
+    df: bool = False,
+    timeout_ns: int = REPLY_TIMEOUT_NS,
+) -> PingResult:
+    """Send `count` echo requests, one every `interval_ns`, and wait for the answers.
+
+    Raises:
+        UsageError: count, TTL or interval outside what is accepted.
+        InvalidError: a size outside 28..65535.
+    """
+    if not 1 <= count <= MAX_COUNT:
+        raise UsageError(f"ping: count is {count}, accepted 1..{MAX_COUNT}")
+    if not 1 <= ttl <= 255:
+        raise UsageError(f"ping: TTL is {ttl}, accepted 1..255")
+    if interval_ns < 0 or timeout_ns < 0:
+        raise UsageError("ping: interval and time-out must not be negative")
+    src_addr = emulator.inventory.instances[from_id].addr
+    packets = FlowPackets(
+        flow=0,
+        src=src_addr,
+        dst=dst_addr,
+        proto=PROTO_ICMP,
+        src_port=IDENT,
+        packet_bytes=size_bytes,
+        df=df,
+        ttl=ttl,
+    )
+    start_ns = emulator.now_ns
+    probe = Probe(
+        emulator,
+        [packets.packet(sequence) for sequence in range(1, count + 1)],
+        from_id,
+        [start_ns + k * interval_ns for k in range(count)],
+    )
+    probe.wait(probe.sent_at_ns[-1] + timeout_ns)
+    inst = emulator.compiler.inst_of[from_id]
+    outcomes = tuple(_outcome(probe, seq, k, inst, timeout_ns) for k, seq in enumerate(probe.seqs, 1))
+    fates = tuple((_fate(probe, seq, 0), _fate(probe, seq, REPLY)) for seq in probe.seqs)
+    return PingResult(src_addr, dst_addr, size_bytes, count, emulator.now_ns - start_ns, outcomes, fates)
+
+
+def _outcome(probe: Probe, seq: int, sequence: int, inst: int, timeout_ns: int) -> EchoReply | EchoError | None:
+    payload_bytes = 0
+    for record in probe.records[seq]:
+        row = record.row
+        if record.disposition is not Disposition.DELIVERED or record.b != inst:
+            continue
+        rtt_ns = record.at_ns - row["sent_at_ns"]
+        if row["role"] == ERROR:
+            return EchoError(sequence, row["src"], row["l4"] & 0xFF, row["l4"] >> 8 & 0xFF, row["l4"] >> 16 & 0xFFFF)
+        if row["role"] == REPLY and rtt_ns <= timeout_ns:
+            payload_bytes += row["size_bytes"] - row["header_bytes"]
+            whole_bytes = row["header_bytes"] + payload_bytes
+            if not row["flags"] & 2 and row["frag_offset"] + row["size_bytes"] - row["header_bytes"] == payload_bytes:
+                return EchoReply(sequence, whole_bytes, row["ttl"], rtt_ns, row["src"])
+    return None
+
+
+def _fate(probe: Probe, seq: int, role: int) -> Disposition | None:
+    """How the packet of this role ended; for fragments the first bad end, if there is one."""
+    ends = [record.disposition for record in probe.fates(seq, role)]
+    return next((end for end in ends if end is not Disposition.DELIVERED), ends[0] if ends else None)

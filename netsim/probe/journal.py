@@ -1,0 +1,111 @@
+"""What happened to packets sent by hand, read from the engine's journal.
+
+`Probe` sends watched packets and waits until they and everything they caused have ended, or a
+deadline. Waiting costs nothing that matters: it is packet time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from netsim.dataplane import trace as events
+from netsim.dataplane.batch import COLUMNS
+from netsim.dataplane.disposition import Disposition
+from netsim.emulator import Emulator
+from netsim.units import NS_PER_MS, NS_PER_S
+
+WAIT_NS = 10 * NS_PER_S
+"""How long an answer is waited for, of packet time, unless the caller says."""
+_SLICE_NS = 5 * NS_PER_MS
+
+TAPS = (events.TAP_LINK, events.TAP_SENT, events.TAP_RECEIVED)
+
+
+class Record(NamedTuple):
+    """One line of the journal: the packet as it was then, and what happened (`dataplane/trace.py`)."""
+
+    at_ns: int
+    event: int
+    place: int
+    a: int
+    b: int
+    row: dict[str, int]
+
+    @property
+    def disposition(self) -> Disposition | None:
+        """The fate, where this record ends the packet."""
+        return Disposition(self.a) if self.event == events.ENDED else None
+
+
+class Probe:
+    """Packets sent from one instance, and their records so far.
+
+    Args:
+        emulator: where.
+        raws: IP packets.
+        from_id: the instance that sends.
+        at_ns: when each is sent, ascending, not in the past; all now if not given.
+    """
+
+    def __init__(
+        self, emulator: Emulator, raws: Sequence[bytes | None], from_id: str, at_ns: Sequence[int] | None = None
+    ) -> None:
+        self.emulator = emulator
+        self.sent_at_ns = [emulator.now_ns] * len(raws) if at_ns is None else list(at_ns)
+        emulator.take_journal()
+        self.seqs: list[int] = emulator.inject(list(raws), from_id, self.sent_at_ns).tolist()
+        self.flow = emulator.hand_flow(from_id)
+        self.records: dict[int, list[Record]] = {seq: [] for seq in self.seqs}
+        self._open = dict.fromkeys(self.seqs, 1)
+
+    def wait(self, until_ns: int | None = None) -> None:
+        """Let time pass until every packet and all it caused has ended, at most until `until_ns`
+        (by default `WAIT_NS` after the last was sent).
+        """
+        emulator = self.emulator
+        deadline_ns = self.sent_at_ns[-1] + WAIT_NS if until_ns is None else until_ns
+        while any(self._open.values()) and emulator.now_ns < deadline_ns:
+            next_ns = emulator.engine.next_event_ns()
+            if next_ns is None:
+                break
+            emulator.advance(min(deadline_ns, max(next_ns + 1, emulator.now_ns + _SLICE_NS)))
+            self._read()
+
+    def is_settled(self, seq: int) -> bool:
+        """Whether packet `seq` and all it caused has ended."""
+        return self._open[seq] == 0
+
+    def fates(self, seq: int, role: int) -> list[Record]:
+        """The records that end the packets of this role: one, or one for each fragment."""
+        return [r for r in self.records[seq] if r.event == events.ENDED and r.row["role"] == role]
+
+    def _read(self) -> None:
+        for record in read_journal(self.emulator):
+            seq = record.row["seq"]
+            if record.row["flow"] != self.flow or seq not in self.records or record.event in TAPS:
+                continue
+            self.records[seq].append(record)
+            if record.event in (events.ANSWERED, events.ERROR_MADE):
+                self._open[seq] += 1
+            elif record.event == events.FRAGMENTED:
+                self._open[seq] += record.a - 1
+            elif record.event == events.ENDED:
+                self._open[seq] -= 1
+
+
+def read_journal(emulator: Emulator) -> Iterable[Record]:
+    """What was recorded since the last look, by time; at one instant in the order it happened."""
+    rows = emulator.take_journal()
+    if not len(rows):
+        return
+    names = list(COLUMNS)
+    for values in rows[rows[:, 0].argsort(kind="stable")].tolist():
+        yield Record(
+            at_ns=values[0],
+            event=values[events.J_EVENT],
+            place=values[events.J_PLACE],
+            a=values[events.J_A],
+            b=values[events.J_B],
+            row=dict(zip(names, values, strict=False)),
+        )

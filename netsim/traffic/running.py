@@ -1,0 +1,131 @@
+"""RunningFlow: a flow that has met an engine; feeds it send times block by block.
+
+A generated flow (udp, icmp) is one engine flow, built from a template; a replay is one engine
+flow per host of the capture, sending from the store. What a running flow has sent and got is
+read from the engine by those numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.dataplane import state
+from netsim.dataplane.answer import START_TTL
+from netsim.dataplane.batch import DF, PROTO_ICMP, PROTO_UDP, pack_icmp, pack_ports
+from netsim.dataplane.engine import Engine
+from netsim.packet.flow_packets import FlowPackets
+from netsim.packet.parse import ECHO_REQUEST
+from netsim.traffic.arrivals import ArrivalSource
+from netsim.traffic.flow import FlowSpec
+from netsim.units import BITS_PER_BYTE, MAX_TIME_NS, NS_PER_S
+
+EVENTS_PER_PACKET = 8
+"""Typical cost of a packet in engine events: sent, serialized, two VPCs, delivered, a bit of answering."""
+
+UDP_OVERHEAD_BYTES = 28
+"""IP and UDP header, or IP and ICMP echo header."""
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(slots=True, eq=False)
+class RunningFlow:
+    """A flow in an engine.
+
+    Attributes:
+        spec: what was asked for; its times are relative to `base_ns`.
+        base_ns: packet time of the start of the run.
+        engine_flows: its numbers in the engine.
+        packets: makes the bytes of its packets; None for a replay, whose bytes are stored.
+        source: draws its send times; None when all were fed at the start.
+        last_ns: packet time at which a replay is over; generated flows say it in their spec.
+    """
+
+    spec: FlowSpec
+    base_ns: int
+    engine_flows: range
+    packets: FlowPackets | None = None
+    source: ArrivalSource | None = None
+    last_ns: int | None = None
+    _fed_until_ns: int = field(default=0, init=False)
+
+    @property
+    def start_ns(self) -> int:
+        """Packet time at which it starts."""
+        return self.base_ns + self.spec.start_ns
+
+    @property
+    def end_ns(self) -> int | None:
+        """Packet time at which it ends, None when the run decides."""
+        if self.last_ns is not None:
+            return self.last_ns
+        return None if self.spec.end_ns is None else self.base_ns + self.spec.end_ns
+
+    def feed(self, engine: Engine, until_ns: int) -> None:
+        """Make sure that the engine knows every send time before `until_ns`."""
+        while self.source is not None and self._fed_until_ns < until_ns:
+            block = self.source.next_block()
+            if not len(block):
+                self.source = None
+                return
+            at_ns = block + self.base_ns
+            engine.feed(self.engine_flows.start, at_ns)
+            self._fed_until_ns = int(at_ns[-1]) + 1
+
+    def stop(self, engine: Engine) -> None:
+        """Send nothing more."""
+        self.source = None
+        for number in self.engine_flows:
+            engine.silence(number)
+
+    def expected_events(self, from_ns: int, until_ns: int) -> int:
+        """Roughly how many engine events it causes in this time; 0 for a replay, which is small."""
+        if self.source is None or self.spec.rate_bps is None:
+            return 0
+        end_ns = MAX_TIME_NS if self.end_ns is None else self.end_ns
+        active_ns = max(0, min(until_ns, end_ns) - max(from_ns, self.start_ns))
+        packets = active_ns * self.spec.rate_bps // (self.spec.packet_bytes * BITS_PER_BYTE * NS_PER_S)
+        return packets * EVENTS_PER_PACKET
+
+
+def start_generated(
+    engine: Engine, spec: FlowSpec, *, index: int, seed: int, insts: tuple[int, int], addrs: tuple[int, int]
+) -> RunningFlow:
+    """Add a udp or icmp flow to the engine; it sends once it is fed.
+
+    Args:
+        engine: where.
+        spec: a flow of kind udp or icmp.
+        index: its place in the run's list: chooses its random stream and its source port.
+        seed: of the run.
+        insts: numbers of sender and receiver.
+        addrs: their addresses.
+    """
+    proto = PROTO_UDP if spec.kind == "udp" else PROTO_ICMP
+    # An echo identifier plays the part of the port: replies are told apart by it.
+    src_port = spec.source_port(index) if proto == PROTO_UDP else (index + 1) & 0xFFFF
+    dst_port = spec.dst_port or 0
+    l4 = pack_ports(src_port, dst_port) if proto == PROTO_UDP else pack_icmp(ECHO_REQUEST, 0, src_port)
+    row = np.zeros((1, state.FLOW_WORDS), np.int64)
+    row[0, state.F_INST], row[0, state.F_DST_INST] = insts
+    row[0, state.F_SRC], row[0, state.F_DST] = addrs
+    row[0, state.F_SIZE], row[0, state.F_PROTO], row[0, state.F_L4] = spec.packet_bytes, proto, l4
+    row[0, state.F_FLAGS], row[0, state.F_TTL] = DF if spec.df else 0, START_TTL
+    row[0, state.F_PAYLOAD] = spec.packet_bytes - UDP_OVERHEAD_BYTES
+    number = engine.add_flows(row)
+    packets = FlowPackets(
+        flow=number,
+        src=addrs[0],
+        dst=addrs[1],
+        proto=proto,
+        src_port=src_port,
+        dst_port=dst_port,
+        packet_bytes=spec.packet_bytes,
+        df=spec.df,
+        ttl=START_TTL,
+    )
+    source = ArrivalSource(spec, seed, index)
+    return RunningFlow(spec, engine.now_ns, range(number, number + 1), packets, source)
