@@ -25,6 +25,7 @@ from netsim.dataplane import state
 from netsim.dataplane.batch import ORIGINAL, PROTO_UDP, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine, Totals
 from netsim.dataplane.fib import Fib
+from netsim.dataplane.trace import J_EVENT, JOURNAL_WORDS, TAPS
 from netsim.errors import UsageError
 from netsim.monitor.connection import MonitoredConnection, SideInfo
 from netsim.monitor.monitor import Monitor
@@ -88,6 +89,7 @@ class Emulator:
         self._originals: list[bytes] = []
         self._hand_flow_of: dict[int, int] = {}
         self._journal: list[Ints] = []
+        self._tapped: list[Ints] = []
 
     # -- control plane --------------------------------------------------------------------
 
@@ -289,7 +291,7 @@ class Emulator:
             self._refresh()
             if stop_ns == self.monitor.next_boundary_ns or stop_ns >= until_ns:
                 self.monitor.observe(stop_ns, self.engine.counters()._asdict())
-            self._journal.append(self.engine.take_journal())
+            self._sort_journal(self.engine.take_journal())
             if progress is not None:
                 progress(stop_ns - start_ns, until_ns - start_ns)
             if stop_ns >= until_ns:
@@ -309,10 +311,22 @@ class Emulator:
     def on_compile(self) -> None:
         """Called before kernels are compiled or loaded; a front end may say so."""
 
+    def _sort_journal(self, rows: Ints) -> None:
+        is_tap = np.isin(rows[:, J_EVENT], TAPS)
+        self._journal.append(rows[~is_tap])
+        if is_tap.any():
+            self._tapped.append(rows[is_tap])
+
+    def tapped(self) -> Ints:
+        """Every packet that passed a tap so far, int64[n, 21], by time; see `dataplane/trace.py`."""
+        rows = np.concatenate([*self._tapped, np.zeros((0, JOURNAL_WORDS), np.int64)])
+        self._tapped = [rows]
+        return rows[np.argsort(rows[:, 0], kind="stable")]
+
     def take_journal(self) -> Ints:
-        """What was recorded of watched packets and taps since the last call, int64[n, 21]."""
+        """What was recorded of watched packets since the last call, int64[n, 21]."""
         written, self._journal = self._journal, []
-        return np.concatenate(written) if written else np.zeros((0, 0), np.int64)
+        return np.concatenate([*written, np.zeros((0, JOURNAL_WORDS), np.int64)])
 
     def totals(self) -> Totals:
         """All packets accounted for."""

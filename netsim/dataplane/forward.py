@@ -269,6 +269,7 @@ def send_over(fib: Any, st: Any, n: int, link: int, fragments: int, now_ns: int)
 def offer_one(fib: Any, st: Any, n: int, link: int, now_ns: int) -> None:
     """Offer the packet in hand to the link's cap."""
     row = st.hand
+    row[INST] = -1
     st.control[C_HOPS] += 1
     departs_ns = offer(fib.link, st.link, st.rings, st.pool, link, row[SIZE], now_ns)
     if departs_ns < 0:
@@ -279,6 +280,5 @@ def offer_one(fib: Any, st: Any, n: int, link: int, now_ns: int) -> None:
     note(st.journal, st.journal_used, row, now_ns, QUEUED, link, departs_ns, arrives_ns)
     if st.link[link * STATE_WORDS + S_TAP]:
         record(st.journal, st.journal_used, row, departs_ns, TAP_LINK, link, 0, 0)
-    row[INST] = -1
     if push(st.rings, st.pool, st.link[link * STATE_WORDS + S_RING], row, arrives_ns):
         st.control[C_SHORT] = 1

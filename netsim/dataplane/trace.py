@@ -35,6 +35,7 @@ JOURNAL_SPARE = 32
     TAP_SENT,  # (instance, 0, 0)
     TAP_RECEIVED,  # (instance, 0, 0)
 ) = range(13)
+TAPS = (TAP_LINK, TAP_SENT, TAP_RECEIVED)
 
 
 @kernel(is_inline=False)

@@ -6,8 +6,10 @@ deadline. Waiting costs nothing that matters: it is packet time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from numpy.typing import NDArray
 
 from netsim.dataplane import trace as events
 from netsim.dataplane.batch import COLUMNS
@@ -15,11 +17,12 @@ from netsim.dataplane.disposition import Disposition
 from netsim.emulator import Emulator
 from netsim.units import NS_PER_MS, NS_PER_S
 
+if TYPE_CHECKING:
+    import numpy as np
+
 WAIT_NS = 10 * NS_PER_S
 """How long an answer is waited for, of packet time, unless the caller says."""
 _SLICE_NS = 5 * NS_PER_MS
-
-TAPS = (events.TAP_LINK, events.TAP_SENT, events.TAP_RECEIVED)
 
 
 class Record(NamedTuple):
@@ -83,7 +86,7 @@ class Probe:
     def _read(self) -> None:
         for record in read_journal(self.emulator):
             seq = record.row["seq"]
-            if record.row["flow"] != self.flow or seq not in self.records or record.event in TAPS:
+            if record.row["flow"] != self.flow or seq not in self.records:
                 continue
             self.records[seq].append(record)
             if record.event in (events.ANSWERED, events.ERROR_MADE):
@@ -94,11 +97,13 @@ class Probe:
                 self._open[seq] -= 1
 
 
-def read_journal(emulator: Emulator) -> Iterable[Record]:
+def read_journal(emulator: Emulator) -> Iterator[Record]:
     """What was recorded since the last look, by time; at one instant in the order it happened."""
-    rows = emulator.take_journal()
-    if not len(rows):
-        return
+    return records_of(emulator.take_journal())
+
+
+def records_of(rows: NDArray[np.int64]) -> Iterator[Record]:
+    """Journal rows, int64[n, 21], as records, by time; at one instant in the order they were written."""
     names = list(COLUMNS)
     for values in rows[rows[:, 0].argsort(kind="stable")].tolist():
         yield Record(

@@ -1,0 +1,332 @@
+"""Lab: an Emulator with the adapters people use: topology files, scapy packets, capture files.
+
+    lab = netsim.load("topologies/two-vpcs-one-account.netsim.yaml")
+    lab.ping("web-1", "db-1").received
+    lab.run(10).to_dict()["flows"]
+
+Instances are named `web-1` or `shop/web-1`; a destination may also be an address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from netsim.controlplane.instance import Instance
+from netsim.controlplane.inventory import Inventory
+from netsim.controlplane.route_choice import RouteChoice, choose_route
+from netsim.dataplane.trace import TAP_LINK
+from netsim.emulator import Emulator, Progress, StoredSide
+from netsim.errors import InvalidError, NotFoundError, UsageError
+from netsim.prefix import parse_addr
+from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
+from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
+from netsim.probe.sending import Sent, send
+from netsim.probe.steps import Trace, trace
+from netsim.probe.traceroute import TracerouteResult, traceroute
+from netsim.run_result import RunResult, make_result
+from netsim.topology_file import Topology, load_topology
+from netsim.traffic.flow import FlowSpec
+from netsim.traffic.running import RunningFlow
+from netsim.units import NS_PER_S, s_to_ns
+from netsim.version import __version__
+
+DEFAULT_RUN_NS = 10 * NS_PER_S
+"""How long a run lasts when neither the caller nor any flow says."""
+
+
+class Lab(Emulator):
+    """A network to work with.
+
+    Args:
+        topology: a loaded file, or an `Inventory` built in code.
+        seed: of the traffic; by default the topology's.
+    """
+
+    def __init__(self, topology: Topology | Inventory, seed: int | None = None) -> None:
+        if isinstance(topology, Inventory):
+            topology = Topology(topology, name="in code", seed=topology.seed, profile=topology.profile)
+        super().__init__(topology.inventory, topology.seed if seed is None else seed)
+        self.topology = topology
+        self._captures: list[tuple[frozenset[tuple[bool, int]], Path]] = []
+        self._notice: Callable[[str], None] | None = None
+
+    @classmethod
+    def load(cls, path: str | Path, seed: int | None = None) -> Lab:
+        """A lab from a topology file.
+
+        Raises:
+            TopologyError: with every problem of the file.
+        """
+        return cls(load_topology(path, seed), seed)
+
+    # -- names ----------------------------------------------------------------------------
+
+    def instance(self, ref: str) -> Instance:
+        """The instance of this name or id.
+
+        Raises:
+            NotFoundError: there is none; the message suggests the nearest.
+        """
+        return self.inventory.instance(ref)
+
+    def addr(self, ref: str) -> int:
+        """The address of an instance, or the address itself.
+
+        Raises:
+            NotFoundError: neither.
+        """
+        try:
+            return parse_addr(ref)
+        except InvalidError:
+            return self.instance(ref).addr
+
+    # -- questions ------------------------------------------------------------------------
+
+    def ping(
+        self,
+        src: str,
+        dst: str,
+        count: int = 1,
+        *,
+        size_bytes: int = DEFAULT_BYTES,
+        interval_s: float = 1.0,
+        ttl: int = 64,
+        df: bool = False,
+        timeout_s: float = 10.0,
+    ) -> PingResult:
+        """Send `count` ICMP echo requests and wait for the answers."""
+        return ping(
+            self,
+            self.instance(src).id,
+            self.addr(dst),
+            count=count,
+            size_bytes=size_bytes,
+            interval_ns=s_to_ns(interval_s),
+            ttl=ttl,
+            df=df,
+            timeout_ns=s_to_ns(timeout_s),
+        )
+
+    def traceroute(
+        self, src: str, dst: str, *, max_ttl: int = 30, probes: int = 1, protocol: str = "udp"
+    ) -> TracerouteResult:
+        """Find the path by growing TTL."""
+        from_id = self.instance(src).id
+        return traceroute(self, from_id, self.addr(dst), max_ttl=max_ttl, probes=probes, protocol=protocol)
+
+    def trace(self, src: str, dst: str, *, raw: bytes | None = None, size_bytes: int = DEFAULT_BYTES) -> Trace:
+        """Every step of one packet: an echo request, or the IP packet `raw` (then `dst` is not used)."""
+        from netsim.dataplane.batch import PROTO_ICMP
+        from netsim.packet.flow_packets import FlowPackets
+
+        sender = self.instance(src)
+        if raw is None:
+            packets = FlowPackets(
+                flow=0, src=sender.addr, dst=self.addr(dst), proto=PROTO_ICMP, src_port=1, packet_bytes=size_bytes
+            )
+            raw = packets.packet(1)
+        return trace(self, raw, sender.id)
+
+    def route_get(self, src: str, dst: str) -> RouteChoice:
+        """The rules of the sender's VPC that match (src, dst); the first wins."""
+        sender = self.instance(src)
+        return choose_route(self.inventory, sender.vpc_id, sender.addr, self.addr(dst))
+
+    def probe(self, src: str, dst: str, port: tuple[int, int] | None = None) -> Reached:
+        """Whether `dst` is reachable from `src` and back, found out by sending."""
+        return probe_pair(self, self.instance(src), self.instance(dst), port)
+
+    def check(self, progress: Progress | None = None) -> list[Verdict]:
+        """Whether the topology's expectations hold: reachability by probes, flows by a run.
+
+        The flows run first, in a network that has seen no other packet.
+        """
+        flows: dict[str, dict[str, Any]] = {}
+        if any(expectation.is_about_flow for expectation in self.topology.expect):
+            flows = {flow["name"]: flow for flow in self.run(progress=progress).to_dict()["flows"]}
+        return [check_expectation(self, expectation, flows) for expectation in self.topology.expect]
+
+    # -- packets --------------------------------------------------------------------------
+
+    def send(self, packets: Any, from_: str, wait_s: float = 10.0) -> Sent:
+        """Send scapy packets (one, a list, or `bytes` of IP packets) from an instance and wait.
+
+        A source address left open is the instance's own.
+
+        Raises:
+            UsageError: not a packet, or one that scapy can't build.
+        """
+        sender = self.instance(from_)
+        if isinstance(packets, bytes):
+            raws: list[bytes | None] = [packets]
+        elif isinstance(packets, list) and packets and all(isinstance(packet, bytes) for packet in packets):
+            raws = list(packets)
+        else:
+            from netsim.wire.scapy_packets import ip_bytes_of
+
+            raws = ip_bytes_of(packets, src=sender.addr)
+        if not raws:
+            raise UsageError("send: nothing to send, expected one packet or more")
+        return send(self, raws, sender.id, s_to_ns(wait_s))
+
+    def replay(
+        self,
+        path: str | Path,
+        from_: str,
+        to: str,
+        *,
+        mapping: Mapping[str, str] | None = None,
+        time_scale: Fraction | int = 1,
+        name: str = "replay",
+    ) -> RunningFlow:
+        """Let instances send what a capture holds, from now on; `run` or `advance` moves it.
+
+        Args:
+            path: a classic pcap file.
+            from_: plays the first sender of the capture.
+            to: plays its counterpart.
+            mapping: address in the capture -> instance, for any number of hosts, instead of the two.
+            time_scale: gaps are multiplied by this.
+            name: of the flow in the result.
+
+        Raises:
+            CaptureError: the file can't be used; says where.
+        """
+        spec = FlowSpec(name=name, from_ref=from_, to_ref=to, kind="replay", pcap=str(path))
+        return self._start_replay(spec, Path(path), mapping, Fraction(time_scale))
+
+    def _start_replay(
+        self, spec: FlowSpec, path: Path, mapping: Mapping[str, str] | None, time_scale: Fraction
+    ) -> RunningFlow:
+        from netsim.wire.pcap import read_capture
+        from netsim.wire.replay import plan_replay
+
+        ends = [self.instance(spec.from_ref), self.instance(spec.to_ref)]
+        players = {parse_addr(addr): self.instance(ref) for addr, ref in (mapping or {}).items()}
+        plan = plan_replay(
+            read_capture(path),
+            ends[0].addr,
+            ends[1].addr,
+            mapping={addr: player.addr for addr, player in players.items()} or None,
+            time_scale=time_scale,
+        )
+        by_addr = {instance.addr: instance.id for instance in [*players.values(), *ends]}
+        sides = []
+        for side in plan.sides:
+            others = {other.addr for other in plan.sides if other is not side}
+            to_id = by_addr[others.pop()] if len(others) == 1 else None
+            from_id = by_addr[side.addr]
+            sides.append(StoredSide(from_id, to_id, side.batch, side.payload_bytes, list(side.packets)))
+        return self.start_stored(spec, sides)
+
+    def capture(self, ref: str, path: str | Path) -> None:
+        """Record every packet that passes an instance or a peer connection (both directions) from now
+        on; `write_captures` writes the files.
+
+        Raises:
+            NotFoundError: neither an instance nor a connection has this name.
+        """
+        taps: set[tuple[bool, int]] = set()
+        try:
+            inst = self.compiler.inst_of[self.instance(ref).id]
+            self.engine.tap_instance(inst)
+            taps.add((False, inst))
+        except NotFoundError as no_instance:
+            try:
+                conn = self.inventory.peer_conn(ref)
+            except NotFoundError:
+                raise NotFoundError(f"{no_instance} (nor is there a peer connection of that name)") from None
+            for link in self.links_of(conn.id):
+                self.engine.tap_link(link)
+                taps.add((True, link))
+        self._captures.append((frozenset(taps), Path(path)))
+
+    def write_captures(self) -> list[Path]:
+        """Write what `capture` asked for, each file whole, with nanoseconds; the paths.
+
+        Raises:
+            CaptureError: a file can't be written.
+        """
+        import numpy as np
+
+        from netsim.clock import FILE_RUN_START_NS
+        from netsim.packet.packed import PackedPackets
+        from netsim.probe.journal import records_of
+        from netsim.wire.pcap_writer import write_capture
+
+        records = list(records_of(self.tapped()))
+        for taps, path in self._captures:
+            mine = [r for r in records if (r.event == TAP_LINK, r.place) in taps and r.at_ns < self.now_ns]
+            at_ns = np.array([r.at_ns for r in mine], np.int64)
+            packets = PackedPackets.of([self.bytes_of(r.row) for r in mine])
+            write_capture(path, at_ns, packets, epoch_ns=FILE_RUN_START_NS)
+        return [path for _, path in self._captures]
+
+    # -- runs -----------------------------------------------------------------------------
+
+    def run(
+        self,
+        seconds: float | None = None,
+        progress: Progress | None = None,
+        notice: Callable[[str], None] | None = None,
+    ) -> RunResult:
+        """Run the topology's traffic; the figures.
+
+        Lasts `seconds`, else until the last flow ends (10 s if none says when). Flows without an
+        end stop with the run. `notice` is told what a person may wonder about (a compile).
+
+        Raises:
+            UsageError: a flow of a kind that can't be sent; nothing was sent.
+            CaptureError: a capture that can't be used.
+        """
+        if seconds is not None and not 0 < seconds < 10**9:
+            raise UsageError(f"run: duration is {seconds} s, accepted more than 0 and less than 10^9")
+        self._notice = notice
+        start_ns = self.now_ns
+        flows = self.start_traffic(self.topology.traffic)
+        if seconds is not None:
+            until_ns = start_ns + s_to_ns(seconds)
+        else:
+            ends = [flow.end_ns for flow in flows if flow.end_ns is not None]
+            until_ns = max(ends, default=start_ns + DEFAULT_RUN_NS)
+        self.advance(until_ns, progress)
+        for flow in flows:
+            flow.stop(self.engine)
+        return self.result(start_ns)
+
+    def start_traffic(self, specs: Iterable[FlowSpec]) -> list[RunningFlow]:
+        """Let flows send from now on, each as its spec says.
+
+        Raises:
+            UsageError: a flow of a kind that can't be sent; nothing was started.
+        """
+        specs = list(specs)
+        for spec in specs:
+            if spec.kind == "tcp":
+                raise UsageError(f'flow "{spec.name}": kind tcp can\'t be sent yet, accepted udp, icmp or a pcap')
+        self.open_ports(
+            (self.instance(spec.to_ref).id, (17, spec.dst_port))
+            for spec in specs
+            if spec.kind == "udp" and spec.dst_port is not None
+        )
+        flows = []
+        for index, spec in enumerate(specs):
+            if spec.kind == "replay":
+                path = self.topology.beside(spec.pcap or "")
+                flows.append(self._start_replay(spec, path, None, Fraction(str(spec.time_scale))))
+            else:
+                ends = self.instance(spec.from_ref).id, self.instance(spec.to_ref).id
+                flows.append(self.start_flow(spec, *ends, index=index))
+        return flows
+
+    def result(self, start_ns: int = 0) -> RunResult:
+        """The figures of everything so far, of a run that began at `start_ns`."""
+        return make_result(self, version=__version__, topology=self.topology.name, start_ns=start_ns, flows=self.flows)
+
+    def on_compile(self) -> None:
+        """Tell whoever asked for notices."""
+        if self._notice is not None:
+            self._notice("compiling the packet kernels for a large run (once; the next run finds them ready)")

@@ -1,0 +1,220 @@
+"""RunResult: the figures of a run, as `netsim run --json` prints them.
+
+Names of keys are a contract; more may be added. Ratios over nothing are 0, latencies of nothing
+null, and what is in flight at the end is not lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.dataplane import row as rows
+from netsim.dataplane import state as m
+from netsim.dataplane.batch import ORIGINAL
+from netsim.dataplane.disposition import FATES, Disposition
+from netsim.dataplane.latency import percentile_ns
+from netsim.emulator import Emulator
+from netsim.monitor.export import sample_rows
+from netsim.monitor.metrics import SIDES
+from netsim.monitor.monitor import Totals as SideTotals
+from netsim.traffic.running import RunningFlow
+from netsim.units import BITS_PER_BYTE, BPS_PER_MBPS, NS_PER_MS, NS_PER_S
+
+PERCENTILES = (50, 95, 99)
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What `to_dict` says, made once at the end of the run; see design section 6 for the keys."""
+
+    facts: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON object, keys in the order of the contract."""
+        return self.facts
+
+    def flow(self, name: str) -> dict[str, Any]:
+        """The figures of one flow.
+
+        Raises:
+            KeyError: no such flow.
+        """
+        for flow in self.facts["flows"]:
+            if flow["name"] == name:
+                return dict(flow)
+        raise KeyError(name)
+
+
+def make_result(
+    emulator: Emulator, *, version: str, topology: str, start_ns: int, flows: Iterable[RunningFlow]
+) -> RunResult:
+    """Collect the figures of a run that began at `start_ns` and ends now."""
+    totals = emulator.totals()
+    in_flight = _datagrams_in_flight(emulator)
+    return RunResult(
+        {
+            "netsim": version,
+            "topology": topology,
+            "seed": emulator.seed,
+            "duration_s": _ratio(emulator.now_ns - start_ns, NS_PER_S),
+            "packets": {
+                "injected": totals.injected,
+                "delivered": totals.delivered,
+                "in_flight": totals.in_flight,
+                "dropped": {
+                    fate.disposition.symbol: int(totals.by_disposition[fate.disposition])
+                    for fate in FATES
+                    if not fate.ok
+                    and fate.disposition is not Disposition.IN_FLIGHT
+                    and totals.by_disposition[fate.disposition]
+                },
+            },
+            "flows": [_flow(emulator, flow, in_flight) for flow in flows],
+            "peer_connections": _peer_connections(emulator),
+            "drops": _drops(emulator),
+            "samples": sample_rows(emulator.monitor.samples()),
+        }
+    )
+
+
+def _flow(emulator: Emulator, flow: RunningFlow, in_flight: dict[int, int]) -> dict[str, Any]:
+    spec = flow.spec
+    numbers = np.array(flow.engine_flows)
+    table = emulator.engine.measures()[numbers]
+    total = table.sum(axis=0)
+    sent, received = int(total[m.M_SENT]), int(total[m.M_RECEIVED])
+    still = sum(in_flight.get(int(number), 0) for number in numbers)
+    lost = max(0, sent - received - still)
+    end_ns = emulator.now_ns if flow.end_ns is None else min(flow.end_ns, emulator.now_ns)
+    duration_ns = max(0, end_ns - flow.start_ns)
+    replies = int(total[m.M_REPLIES])
+    return {
+        "name": spec.name,
+        "from": spec.from_ref,
+        "to": spec.to_ref,
+        "kind": spec.kind,
+        "packets_sent": sent,
+        "packets_received": received,
+        "offered_bps": _bps(int(total[m.M_SENT_BYTES]), duration_ns),
+        "throughput_bps": _bps(int(total[m.M_RECEIVED_BYTES]), duration_ns),
+        "goodput_bps": _bps(int(total[m.M_RECEIVED_PAYLOAD_BYTES]), duration_ns),
+        "loss_ratio": _ratio(lost, sent),
+        "latency_ms": _latency(emulator, numbers, table),
+        "jitter_ms": _ms(_jitter_ns(table)),
+        "packets_lost": lost,
+        "packets_in_flight": still,
+        "bytes_received": int(total[m.M_RECEIVED_BYTES]),
+        "replies_received": replies,
+        "errors_received": int(total[m.M_ERRORS]),
+        "rtt_ms": {
+            "min": _ms(_least(table, m.M_REPLIES, m.M_RTT_MIN_NS)) if replies else None,
+            "mean": _ms(int(total[m.M_RTT_SUM_NS]) / replies) if replies else None,
+            "max": _ms(int(table[:, m.M_RTT_MAX_NS].max())) if replies else None,
+        },
+        "start_s": _ratio(flow.start_ns, NS_PER_S),
+        "duration_s": _ratio(duration_ns, NS_PER_S),
+    }
+
+
+def _latency(emulator: Emulator, numbers: NDArray[np.int64], table: NDArray[np.int64]) -> dict[str, float | None]:
+    received = int(table[:, m.M_RECEIVED].sum())
+    if not received:
+        return dict.fromkeys(("min", "mean", *(f"p{p}" for p in PERCENTILES), "max"))
+    low = _least(table, m.M_RECEIVED, m.M_LATENCY_MIN_NS)
+    high = int(table[:, m.M_LATENCY_MAX_NS].max())
+    bins = sum((emulator.engine.histogram(int(number)) for number in numbers), np.zeros(1, np.int32))
+    percentiles = {f"p{p}": _ms(min(max(percentile_ns(bins, p), low), high)) for p in PERCENTILES}
+    mean = int(table[:, m.M_LATENCY_SUM_NS].sum()) / received
+    return {"min": _ms(low), "mean": _ms(mean), **percentiles, "max": _ms(high)}
+
+
+def _least(table: NDArray[np.int64], counted: int, least: int) -> int:
+    """The smallest of a column among the rows that counted anything."""
+    return int(table[table[:, counted] > 0, least].min())
+
+
+def _jitter_ns(table: NDArray[np.int64]) -> float:
+    """RFC 3550 jitter; over the sides of a replay, the mean weighted by packets."""
+    received = table[:, m.M_RECEIVED]
+    return float((table[:, m.M_JITTER_16TH_NS] * received).sum() / received.sum() / 16) if received.sum() else 0.0
+
+
+def _datagrams_in_flight(emulator: Emulator) -> dict[int, int]:
+    """Datagrams, by engine flow, of which a part is on its way."""
+    packets = emulator.engine.packets_in_flight()
+    own = packets[packets[:, rows.ROLE] == ORIGINAL]
+    pairs = np.unique(own[:, [rows.FLOW, rows.SEQ]], axis=0)
+    flows, counts = np.unique(pairs[:, 0], return_counts=True)
+    return dict(zip(flows.tolist(), counts.tolist(), strict=True))
+
+
+def _peer_connections(emulator: Emulator) -> list[dict[str, Any]]:
+    listed = []
+    for connection in emulator.monitor.connections:
+        conn = emulator.inventory.peer_conns.get(connection.id)
+        sides = []
+        for side in SIDES:
+            info = connection.side(side)
+            totals = emulator.monitor.totals(connection.id, side)
+            sides.append(
+                {
+                    "side": side,
+                    "vpc": info.vpc,
+                    "interface": info.interface,
+                    "egress": _side_totals(totals["egress"]),
+                    "ingress": _side_totals(totals["ingress"]),
+                }
+            )
+        listed.append(
+            {
+                "name": connection.name or connection.id,
+                "id": connection.id,
+                "state": "deleted" if conn is None else str(conn.state),
+                "bandwidth_mbps": connection.cap_bps // BPS_PER_MBPS,
+                "sides": sides,
+            }
+        )
+    return listed
+
+
+def _side_totals(totals: SideTotals) -> dict[str, int | float]:
+    return {
+        "bytes": totals.bytes,
+        "packets": totals.packets,
+        "dropped_packets": totals.dropped_packets,
+        "mean_bps": totals.mean_bps,
+        "peak_bps": totals.peak_bps,
+        "utilization_ratio": totals.utilization_ratio,
+    }
+
+
+def _drops(emulator: Emulator) -> list[dict[str, Any]]:
+    """Drops by reason and VPC, most first."""
+    table = emulator.engine.node_dispositions()
+    inventory = emulator.inventory
+    found = []
+    for node, vpc_id in enumerate(emulator.compiler.vpc_ids):
+        vpc = inventory.vpcs.get(vpc_id)
+        for fate in FATES:
+            count = int(table[node, fate.disposition])
+            if count and not fate.ok:
+                name = vpc_id if vpc is None else vpc.name
+                found.append({"vpc": name, "reason": fate.disposition.symbol, "packets": count})
+    return sorted(found, key=lambda drop: (-int(str(drop["packets"])), str(drop["vpc"]), str(drop["reason"])))
+
+
+def _bps(n_bytes: int, duration_ns: int) -> float:
+    return n_bytes * BITS_PER_BYTE * NS_PER_S / duration_ns if duration_ns else 0.0
+
+
+def _ms(ns: float) -> float:
+    return ns / NS_PER_MS
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
