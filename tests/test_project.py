@@ -102,7 +102,7 @@ def test_the_pure_core_is_all_below_the_adapters() -> None:
     """The contract's list can't lag behind the layers': what is added below `wire` is pure, but `topology_file`."""
     layers, pure, _ = project()["tool"]["importlinter"]["contracts"]
     names = [re.findall(r"\w+", line) for line in layers["layers"]]
-    first = next(i for i, line in enumerate(names) if "emulator" in line)
+    first = next(i for i, line in enumerate(names) if "probe" in line)
     core = {name for line in names[first:] for name in line} - {"topology_file"}
     existing = {path.stem for path in PACKAGE.iterdir()}
     assert {name.removeprefix("netsim.") for name in pure["source_modules"]} == core & existing
