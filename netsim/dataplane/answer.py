@@ -127,9 +127,9 @@ def make_answer(row: Any, other: Any, is_open: int) -> int:
 
     Echo requests are echoed; closed UDP ports and unknown protocols get 3/3 and 3/2; closed TCP
     ports get RST; an open one takes SYN with SYN-ACK and acknowledges PSH and FIN. Answers are
-    not answered, nor are QUIET packets.
+    not answered, nor are QUIET packets, nor what comes from no single host (RFC 1122 section 3.2.2).
     """
-    if row[ROLE] != ORIGINAL or row[FLAGS] & QUIET:
+    if row[ROLE] != ORIGINAL or row[FLAGS] & QUIET or is_unforwardable(row[SRC]):
         return NO_ANSWER
     proto = row[PROTO]
     l4 = row[L4]

@@ -163,9 +163,9 @@ def measure_packet(st: Any, row: Any, i: int) -> None:
 def payload_of_whole(row: Any) -> int:
     """Payload above UDP or TCP (taken to have no options) of a datagram put together from fragments."""
     if row[PROTO] == PROTO_UDP:
-        return max(row[SIZE] - row[HEADER] - 8, 0)
+        return max(row[SIZE] - row[HEADER] - 8, 0)  # type: ignore[no-any-return]
     if row[PROTO] == PROTO_TCP:
-        return max(row[SIZE] - row[HEADER] - 20, 0)
+        return max(row[SIZE] - row[HEADER] - 20, 0)  # type: ignore[no-any-return]
     return 0
 
 

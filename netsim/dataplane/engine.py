@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim import jit
-from netsim.dataplane import drop_tail, ring, state, trace, window
+from netsim.dataplane import drop_tail, ring, state, token_bucket, trace, window
 from netsim.dataplane.batch import PacketBatch
 from netsim.dataplane.disposition import N_DISPOSITIONS, is_ok
 from netsim.dataplane.fib import (
@@ -23,7 +23,9 @@ from netsim.dataplane.fib import (
     K_BURST_NANOBITS,
     K_DELAY_NS,
     K_DST_NODE,
+    K_FULL_AFTER_NS,
     K_OVERHEAD_BYTES,
+    K_RATE_BPS,
     LINK_WORDS,
     Fib,
     table_of,
@@ -102,8 +104,10 @@ class Engine:
     def install(self, fib: Fib) -> None:
         """Replace the forwarding state between two events; numbers keep their meaning.
 
-        New nodes, links and instances get their rings; packets in flight keep their fate.
+        New nodes, links and instances get their rings; packets in flight keep their fate. A cap
+        that changes has earned what it earned at its old rate.
         """
+        self._settle_caps(fib)
         self._add_nodes(fib.n_nodes - len(self._node) // state.NODE_STATE_WORDS)
         self._add_links(fib)
         self._add_instances(fib)
@@ -111,6 +115,24 @@ class Engine:
         delays = table_of(fib.link, LINK_WORDS)[:, K_DELAY_NS]
         self._window_ns = int(delays.min()) if len(delays) else MAX_TIME_NS // 2
         self._layout = None
+
+    def _settle_caps(self, fib: Fib) -> None:
+        n = len(self._link) // drop_tail.STATE_WORDS
+        if n == 0:
+            return
+        shape = [K_RATE_BPS, K_BURST_NANOBITS]
+        before, after = (table_of(version.link, LINK_WORDS)[:n] for version in (self.fib, fib))
+        bucket = memoryview(self._link)  # type: ignore[arg-type]  # an array is a buffer
+        for k in np.flatnonzero((before[:, shape] != after[:, shape]).any(axis=1)).tolist():
+            b = k * drop_tail.STATE_WORDS
+            if bucket[b + token_bucket.B_FILLED_AT] >= self.now_ns:
+                continue  # it earns again from its last departure on, and that at the new rate
+            rate_bps, burst, full_after_ns = (
+                int(before[k, field]) for field in (K_RATE_BPS, K_BURST_NANOBITS, K_FULL_AFTER_NS)
+            )
+            tokens = token_bucket.tokens_at(bucket, b, self.now_ns, rate_bps, burst, full_after_ns)
+            bucket[b + token_bucket.B_TOKENS] = min(tokens, int(after[k, K_BURST_NANOBITS]))
+            bucket[b + token_bucket.B_FILLED_AT] = self.now_ns
 
     def _add_nodes(self, n: int) -> None:
         if n <= 0:

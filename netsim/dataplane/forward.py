@@ -148,11 +148,14 @@ def arrive(fib: Any, st: Any, n: int, link: int, now_ns: int) -> int:
     """A packet comes in over a link: counted as ingress, then routed - never delivered at layer 2."""
     row = st.hand
     size = row[SIZE] + fib.link[link * LINK_WORDS + K_OVERHEAD_BYTES]
+    recorded = st.journal_used[0]
     note(st.journal, st.journal_used, row, now_ns, ARRIVED, n, link, 0)
     status = route(fib, st, n, FROM_PEER, now_ns)
     if status == DONE:
         st.link[link * STATE_WORDS + S_INGRESS_BYTES] += size
         st.link[link * STATE_WORDS + S_INGRESS_PACKETS] += 1
+    else:
+        st.journal_used[0] = recorded  # it arrives again once there is room
     return status
 
 
@@ -260,7 +263,7 @@ def send_over(fib: Any, st: Any, n: int, link: int, fragments: int, now_ns: int)
         if left > 0:
             row[FLAGS] = row[FLAGS] | MF
         offer_one(fib, st, n, link, now_ns)
-        row[FRAG] = row[FRAG] + part
+        row[FRAG] = row[FRAG] + part & 0xFFFF  # past the end of what offsets can say they wrap, as on the wire
         if row[ROLE] == ORIGINAL:
             row[L4] = 0  # the ports went with the first; made packets keep theirs, to be rendered from
 

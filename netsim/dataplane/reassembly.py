@@ -1,10 +1,11 @@
 """Fragments back to datagrams, as far as a host needs it: when is it whole, and how large.
 
 Each holder (an instance, a router) has a few slots, one per datagram in the making, keyed as
-RFC 791 section 3.2 says: source, destination, protocol, identification. A datagram is whole
-when the payload received adds up to where its last fragment ends. Duplicate fragments make it
-overshoot and it is given up. The oldest slot makes room; a slot dies after 30 s (Linux's
-ipfrag_time).
+RFC 791 section 3.2 says: source, destination, protocol, identification; and by flow and role,
+because each flow counts its identifications from 0 where a host would hand out different ones.
+A datagram is whole when the payload received adds up to where its last fragment ends. Duplicate
+fragments make it overshoot and it is given up. The oldest slot makes room; a slot dies after
+30 s (Linux's ipfrag_time).
 """
 
 from __future__ import annotations
@@ -12,22 +13,23 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.dataplane.batch import MF
-from netsim.dataplane.row import DST, FLAGS, FRAG, HEADER, IDENT, L4, PROTO, SIZE, SRC
+from netsim.dataplane.row import DST, FLAGS, FLOW, FRAG, HEADER, IDENT, L4, PROTO, ROLE, SIZE, SRC
 from netsim.jit import kernel
 from netsim.units import NS_PER_S
 
 P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED = range(8)
 SLOT_WORDS = 8
-SLOTS = 4
+SLOTS = 16
+"""One for each peer connection a VPC may have, and some for datagrams that will never be whole."""
 HOLDER_WORDS = SLOT_WORDS * SLOTS
 TIMEOUT_NS = 30 * NS_PER_S
-_IN_USE = 1 << 40
+_IN_USE = 1 << 60
 
 
 @kernel
 def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
     """Take a fragment; True when its datagram is whole, which then is the packet in hand."""
-    key = row[IDENT] | row[PROTO] << 16 | _IN_USE
+    key = row[IDENT] | row[PROTO] << 16 | row[ROLE] << 24 | row[FLOW] << 26 | _IN_USE
     base = holder * HOLDER_WORDS
     slot = base
     found = False

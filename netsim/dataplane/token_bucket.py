@@ -3,8 +3,9 @@
 Tokens are counted in nanobits (bit x 10^-9): a rate of r bit/s earns exactly r nanobits per ns,
 so refilling loses nothing to rounding, ever. A packet costs size x 8 x 10^9 nanobits.
 
-For any window of t ns the bucket lets at most rate x t + burst pass, and under load its
-long-run rate is within one packet of exact. Source: RFC 2697 section 3 with EBS = 0.
+In any window [a, a + t) the bucket lets at most rate x t + burst pass, and under load its
+long-run rate is within one packet of exact: what is earned while a departure is rounded up to
+a whole ns is kept. Source: RFC 2697 section 3 with EBS = 0.
 
 Times are clamped before they are multiplied: a bucket is full after `fill_ns`, so a longer wait
 earns no more, and rate x fill_ns stays below 2^63 (rate x ns passes int64 after 9.2 s of idle
@@ -19,8 +20,8 @@ from netsim.jit import kernel
 from netsim.units import BITS_PER_BYTE, NS_PER_S
 
 NANOBITS_PER_BYTE = BITS_PER_BYTE * NS_PER_S
-MAX_BURST_BYTES = 2**62 // NANOBITS_PER_BYTE
-"""About 576 MB: a full bucket and a full refill both stay below 2^63 nanobits."""
+MAX_BURST_BYTES = (2**63 - 1) // NANOBITS_PER_BYTE
+"""About 1.15 GB: a full bucket stays below 2^63 nanobits."""
 
 # A bucket is two words of state: tokens (nanobits) and the time they were counted.
 B_TOKENS, B_FILLED_AT = range(2)
@@ -37,10 +38,11 @@ def tokens_at(bucket: Any, b: int, now_ns: int, rate_bps: int, burst_nanobits: i
     elapsed_ns = now_ns - bucket[b + B_FILLED_AT]
     if elapsed_ns >= full_after_ns:
         return burst_nanobits
-    tokens = bucket[b + B_TOKENS] + rate_bps * elapsed_ns
-    if tokens > burst_nanobits:
+    earned = rate_bps * elapsed_ns
+    # Compared before they are added: the sum of two nearly full buckets can pass 2^63.
+    if earned >= burst_nanobits - bucket[b + B_TOKENS]:
         return burst_nanobits
-    return tokens  # type: ignore[no-any-return]
+    return bucket[b + B_TOKENS] + earned  # type: ignore[no-any-return]
 
 
 @kernel
