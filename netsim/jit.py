@@ -83,7 +83,20 @@ def compiled(fn: Callable[..., Any]) -> Any:
         twin.__qualname__ = fn.__qualname__
         options = {"cache": _can_cache(), "forceinline": _IS_INLINE[fn], "_nrt": False}
         dispatcher = _KERNELS[fn] = numba.njit(**options)(twin)
+        _without_literals(dispatcher)
     return dispatcher
+
+
+def _without_literals(dispatcher: Any) -> None:
+    """Let kernels be compiled once, not anew for each constant they are called with (40 s against 9 s)."""
+    from numba import types as numba_types
+
+    template_of = dispatcher.get_call_template
+
+    def get_call_template(args: Any, kws: Any) -> Any:
+        return template_of([numba_types.unliteral(arg) for arg in args], kws)
+
+    dispatcher.get_call_template = get_call_template
 
 
 def plain_view(state: Any) -> Any:

@@ -102,7 +102,7 @@ def error_source(node: Any, subnet: Any, n: int, toward: int) -> int:
     return subnet[first * 2] + 1  # type: ignore[no-any-return]
 
 
-@kernel
+@kernel(is_inline=False)
 def make_error(row: Any, other: Any, src: int, dst: int, type_and_code: int, mtu_bytes: int) -> None:
     """Write into `other` the ICMP error from `src` to `dst` about the packet in hand, as received."""
     for i in range(N_FIELDS):
@@ -121,7 +121,7 @@ def make_error(row: Any, other: Any, src: int, dst: int, type_and_code: int, mtu
     _start(row, other)
 
 
-@kernel
+@kernel(is_inline=False)
 def make_answer(row: Any, other: Any, is_open: int) -> int:
     """Write into `other` what a host says to the whole datagram in hand; NO_ANSWER when nothing.
 

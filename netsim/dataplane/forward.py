@@ -196,12 +196,14 @@ def route(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> int:
         deliver(st, row, n, out[O_TARGET], now_ns)
     elif action == TO_GATEWAY:
         end(st, row, n, EXITS_NETWORK, out[O_TARGET], now_ns)
+    elif out[O_FRAGMENTS] == 1:
+        offer_one(fib, st, n, out[O_TARGET], now_ns)
     else:
-        send_over(fib, st, n, out[O_TARGET], out[O_FRAGMENTS], now_ns)
+        offer_fragments(fib, st, n, out[O_TARGET], out[O_FRAGMENTS], now_ns)
     return DONE
 
 
-@kernel
+@kernel(is_inline=False)
 def raise_error(fib: Any, st: Any, n: int, fate: int, now_ns: int) -> None:
     """Router `n` tells the source of the packet in hand why it was dropped, unless it must not."""
     row = st.hand
@@ -218,7 +220,7 @@ def raise_error(fib: Any, st: Any, n: int, fate: int, now_ns: int) -> None:
     originate(st, n, now_ns)
 
 
-@kernel
+@kernel(is_inline=False)
 def originate(st: Any, n: int, now_ns: int) -> None:
     """Router `n` sends the packet in `other`; it is looked up next, at the same instant."""
     begin(st, n, 1)
@@ -228,7 +230,7 @@ def originate(st: Any, n: int, now_ns: int) -> None:
         st.control[C_SHORT] = 1
 
 
-@kernel
+@kernel(is_inline=False)
 def at_router(st: Any, n: int, came_from: int, now_ns: int) -> None:
     """The packet is for the router or resolver itself: delivered, TTL untouched, perhaps answered."""
     row = st.hand
@@ -239,13 +241,10 @@ def at_router(st: Any, n: int, came_from: int, now_ns: int) -> None:
         originate(st, n, now_ns)
 
 
-@kernel
-def send_over(fib: Any, st: Any, n: int, link: int, fragments: int, now_ns: int) -> None:
-    """Steps 8 to 10: cut if need be, then cap and delay, each fragment for itself."""
+@kernel(is_inline=False)
+def offer_fragments(fib: Any, st: Any, n: int, link: int, fragments: int, now_ns: int) -> None:
+    """Step 8, and 9 and 10 for each fragment by itself."""
     row = st.hand
-    if fragments == 1:
-        offer_one(fib, st, n, link, now_ns)
-        return
     header = row[HEADER]
     mtu = fib.link[link * LINK_WORDS + K_MTU_BYTES]
     room = fragment_payload_bytes(mtu, header)

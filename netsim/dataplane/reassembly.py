@@ -26,7 +26,7 @@ TIMEOUT_NS = 30 * NS_PER_S
 _IN_USE = 1 << 60
 
 
-@kernel
+@kernel(is_inline=False)
 def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
     """Take a fragment; True when its datagram is whole, which then is the packet in hand."""
     key = row[IDENT] | row[PROTO] << 16 | row[ROLE] << 24 | row[FLOW] << 26 | _IN_USE

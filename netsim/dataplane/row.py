@@ -90,10 +90,16 @@ def rows_of_batch(batch: PacketBatch) -> NDArray[np.int64]:
     return rows
 
 
+def pack_words(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Packets in hand, int64[n, 17], to packets at rest, int64[n, 8]; `pack_row` for many."""
+    words = np.empty((len(rows), WORDS), np.int64)
+    pack_row(rows.T, words.T, 0)
+    return words
+
+
 def unpack_words(words: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Packets at rest, int64[n, 8], to packets in hand, int64[n, 17]."""
+    """Packets at rest, int64[n, 8], to packets in hand, int64[n, 17]; `unpack_row` for many."""
     rows = np.empty((len(words), N_FIELDS), np.int64)
-    flat = np.ascontiguousarray(words).reshape(-1)
-    for i in range(len(words)):
-        unpack_row(flat, i * WORDS, rows[i])
+    # A kernel is elementwise in its fields: given columns instead of numbers, it does n packets at once.
+    unpack_row(words.T, 0, rows.T)
     return rows

@@ -132,7 +132,7 @@ def run_until(fib: Any, st: Any, until_ns: int, window_ns: int) -> int:
         ctl[C_CURSOR] = -1
 
 
-@kernel
+@kernel(is_inline=False)
 def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
     """Run one node up to the end of the window, in order."""
     size = 0

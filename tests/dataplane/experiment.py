@@ -137,7 +137,7 @@ def run_engine(
         counters=counters,
         measures=[tuple(row) for row in engine.measures().tolist()],
         dispositions=engine.node_dispositions().tolist(),
-        injected=engine._node.reshape(-1, state.NODE_STATE_WORDS)[:, state.V_INJECTED].tolist(),
+        injected=engine.memory.node.reshape(-1, state.NODE_STATE_WORDS)[:, state.V_INJECTED].tolist(),
         in_flight=sorted(tuple(row) for row in engine.packets_in_flight()[:, FACTS].tolist()),
     )
 

@@ -8,16 +8,15 @@ import numpy as np
 import pytest
 
 from netsim.dataplane import ring, trace
-from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP, SYN, pack_ports, pack_tcp
+from netsim.dataplane.batch import PROTO_TCP, SYN, pack_tcp
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.engine import Engine
 from netsim.dataplane.latency import BINS, bin_of
 from netsim.errors import ClockError
 from netsim.prefix import parse_addr
-from tests.dataplane.experiment import Experiment, Outcome, Traffic, assert_same, engine_of, run_engine, run_scalar
-from tests.dataplane.network import Network
+from tests.dataplane.experiment import Experiment, Traffic, assert_same, engine_of, run_engine, run_scalar
 from tests.dataplane.random_experiment import END_NS, random_experiment
-from tests.reference.scalar_forward import Packet
+from tests.dataplane.two_vpcs import both, ends, two_vpcs, udp
 
 MORE = pytest.mark.slow
 
@@ -88,8 +87,8 @@ def everything(experiment: Experiment, cuts: list[int], *, is_compiled: bool = F
         "histograms": [engine.histogram(flow).tolist() for flow in range(engine.n_flows)],
         "in flight": engine.packets_in_flight().tolist(),
         "dispositions": engine.node_dispositions().tolist(),
-        "links": engine._link.tolist(),
-        "held": engine._slots_inst.tolist() + engine._slots_node.tolist(),
+        "links": engine.memory.link.tolist(),
+        "held": engine.memory.slots_inst.tolist() + engine.memory.slots_node.tolist(),
         "work": (engine.events, engine.packet_hops, engine.next_event_ns()),
     }
 
@@ -193,45 +192,15 @@ def test_a_flow_counts_each_latency_in_its_bin(seed: int) -> None:
 # ------------------------------------------------------------------------------------------- time
 
 
-def pair(**shape: int) -> Network:
-    net = Network()
-    net.vpc("a", "10.0.0.0/16", ["10.0.0.0/24"])
-    net.vpc("b", "10.1.0.0/16", ["10.1.0.0/24"])
-    net.instance("a1", "10.0.0.10")
-    net.instance("b1", "10.1.0.10", [(PROTO_TCP, 80), (PROTO_UDP, 53)])
-    net.connect("a", "b", **shape)
-    net.route("a", "10.1.0.0/16", "b")
-    net.route("b", "10.0.0.0/16", "a")
-    return net
-
-
-def udp(size: int = 1000, **changes: int) -> Packet:
-    packet = Packet(parse_addr("10.0.0.10"), parse_addr("10.1.0.10"), PROTO_UDP, size, l4=pack_ports(9, 53), watch=1)
-    for name, value in changes.items():
-        setattr(packet, name, value)
-    return packet
-
-
-def run(network: Network, packet: Packet, at_ns: list[int], end_ns: int = 10**9) -> Outcome:
-    experiment = Experiment(network, [Traffic(0, 1, packet, at_ns)], end_ns)
-    outcome = run_engine(experiment)
-    assert_same(outcome, run_scalar(experiment), "twin")
-    return outcome
-
-
-def ends_of(outcome: Outcome) -> list[tuple[int, int, Disposition]]:
-    """(time, node, disposition) of every end, by time."""
-    ended = [(r[1], n, Disposition(r[2])) for n, log in enumerate(outcome.log) for r in log if r[0] == "ended"]
-    return sorted(ended)
-
-
 def test_a_packet_takes_the_time_the_design_says() -> None:
     """1000 B at 10 Gbit/s, 0.5 ms on the way, 0.1 ms of delivery, the cap asleep."""
-    assert ends_of(run(pair(), udp(), [1000])) == [(1000 + 800 + 500_000 + 100_000, 1, Disposition.DELIVERED)]
+    assert [end.at_ns for end in ends(both(Experiment(two_vpcs(), [Traffic(0, 1, udp(), [1000])], 10**9)))] == [
+        1000 + 800 + 500_000 + 100_000
+    ]
 
 
 def test_an_interval_has_its_first_moment_and_not_its_last() -> None:
-    experiment = Experiment(pair(), [Traffic(0, 1, udp(), [0])], 10**9)
+    experiment = Experiment(two_vpcs(), [Traffic(0, 1, udp(), [0])], 10**9)
     engine = engine_of(experiment)
     engine.advance(800)
     assert engine.counters().egress_packets.tolist() == [0, 0]
@@ -244,7 +213,7 @@ def test_an_interval_has_its_first_moment_and_not_its_last() -> None:
 
 
 def test_time_does_not_run_backwards() -> None:
-    engine = Engine(pair().fib())
+    engine = Engine(two_vpcs().fib())
     engine.advance(100)
     engine.advance(100)
     with pytest.raises(ClockError, match="from 100 ns back to 99 ns"):
@@ -252,14 +221,14 @@ def test_time_does_not_run_backwards() -> None:
 
 
 def test_a_flow_cannot_send_in_the_past() -> None:
-    engine = engine_of(Experiment(pair(), [Traffic(0, 1, udp(), [])], 0))
+    engine = engine_of(Experiment(two_vpcs(), [Traffic(0, 1, udp(), [])], 0))
     engine.advance(100)
     with pytest.raises(ClockError, match="flow 0: asked to send at 99 ns, now is 100 ns"):
         engine.feed(0, np.array([99], np.int64))
 
 
 def test_a_silenced_flow_sends_nothing_more() -> None:
-    engine = engine_of(Experiment(pair(), [Traffic(0, 1, udp(), [0, 10, 20])], 0))
+    engine = engine_of(Experiment(two_vpcs(), [Traffic(0, 1, udp(), [0, 10, 20])], 0))
     engine.advance(11)
     engine.silence(0)
     engine.advance(10**9)
@@ -267,14 +236,14 @@ def test_a_silenced_flow_sends_nothing_more() -> None:
 
 
 def test_nothing_to_do_is_no_event() -> None:
-    engine = Engine(pair().fib())
+    engine = Engine(two_vpcs().fib())
     assert engine.next_event_ns() is None
     engine.advance(2**61)
     assert engine.events == 0 and engine.now_ns == 2**61
 
 
 def test_an_instance_that_is_not_there_yet_gets_its_own_rings() -> None:
-    net = pair()
+    net = two_vpcs()
     engine = engine_of(Experiment(net, [Traffic(0, 1, udp(), [0])], 0))
     engine.advance(10**8)
     net.vpc("c", "10.2.0.0/16", ["10.2.0.0/24"])
@@ -292,12 +261,12 @@ def test_an_instance_that_is_not_there_yet_gets_its_own_rings() -> None:
 
 def test_rings_start_tiny_and_grow_without_losing_a_packet() -> None:
     """500 packets at one instant through a queue that takes all of them."""
-    net = pair(rate_bps=1_000_000_000, queue_bytes=2_000_000)
+    net = two_vpcs(rate_bps=1_000_000_000, queue_bytes=2_000_000)
     engine = engine_of(Experiment(net, [Traffic(0, 1, udp(), [0] * 500)], 0))
-    assert engine.rings.table[:, ring.R_MASK][engine.rings.table[:, ring.R_KIND] != ring.SOURCE].max() < 8
+    assert engine.memory.rings.table[:, ring.R_MASK][engine.memory.rings.table[:, ring.R_KIND] != ring.SOURCE].max() < 8
     engine.advance(1_500_000)
     assert engine.totals().in_flight > 200
     engine.advance(10**9)
     assert engine.totals()[:4] == (500, 500, 0, 0)
-    sizes = engine.rings.table[:, ring.R_MASK] + 1
+    sizes = engine.memory.rings.table[:, ring.R_MASK] + 1
     assert (sizes & sizes - 1 == 0).all()
