@@ -44,6 +44,10 @@ def test_nothing_matches_an_empty_table(find: Lookup) -> None:
     assert find([], A, B) == NO_RULE
 
 
+def test_a_node_without_a_table_has_no_rule() -> None:
+    assert lookup([0] * NODE_WORDS, [], [], [], [], 0, A, B) == NO_RULE
+
+
 def test_the_longest_destination_wins(find: Lookup) -> None:
     rules = [pair("10.0.0.0/8"), pair("10.1.2.0/24"), pair("10.1.0.0/16")]
     assert find(rules, A, B) == 1
