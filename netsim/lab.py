@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from netsim import jit
 from netsim.controlplane.instance import Instance
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import RouteChoice, choose_route
@@ -139,14 +140,14 @@ class Lab(Emulator):
         """Whether `dst` is reachable from `src` and back, found out by sending."""
         return probe_pair(self, self.instance(src), self.instance(dst), port)
 
-    def check(self, progress: Progress | None = None) -> list[Verdict]:
+    def check(self, progress: Progress | None = None, notice: Callable[[str], None] | None = None) -> list[Verdict]:
         """Whether the topology's expectations hold: reachability by probes, flows by a run.
 
         The flows run first, in a network that has seen no other packet.
         """
         flows: dict[str, dict[str, Any]] = {}
         if any(expectation.is_about_flow for expectation in self.topology.expect):
-            flows = {flow["name"]: flow for flow in self.run(progress=progress).to_dict()["flows"]}
+            flows = {flow["name"]: flow for flow in self.run(progress=progress, notice=notice).to_dict()["flows"]}
         return [check_expectation(self, expectation, flows) for expectation in self.topology.expect]
 
     # -- packets --------------------------------------------------------------------------
@@ -327,6 +328,6 @@ class Lab(Emulator):
         return make_result(self, version=__version__, topology=self.topology.name, start_ns=start_ns, flows=self.flows)
 
     def on_compile(self) -> None:
-        """Tell whoever asked for notices."""
-        if self._notice is not None:
-            self._notice("compiling the packet kernels for a large run (once; the next run finds them ready)")
+        """Tell whoever asked for notices, when it will take a while."""
+        if self._notice is not None and not jit.has_cache():
+            self._notice("compiling the packet kernels, about half a minute (the next run finds them ready)")
