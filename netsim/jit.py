@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 import types
 from collections.abc import Callable
@@ -108,7 +109,7 @@ def sources_key() -> str:
     """Hash over everything that decides what a compiled kernel does."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for path in [package / "jit.py", *sorted((package / "dataplane").glob("*.py"))]:
+    for path in [package / "jit.py", package / "units.py", *sorted((package / "dataplane").glob("*.py"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -123,9 +124,9 @@ def cache_dir() -> Path:
 
 
 def has_cache() -> bool:
-    """Whether an earlier run left compiled kernels of these sources."""
+    """Whether an earlier run left compiled kernels of these sources, and this one may use them."""
     folder = cache_dir()
-    return folder.is_dir() and any(folder.rglob("*.nbc"))
+    return folder.is_dir() and _is_usable(folder) and any(folder.rglob("*.nbc"))
 
 
 def _cache_root() -> Path:
@@ -138,12 +139,29 @@ def _cache_root() -> Path:
         return Path(base) / "netsim"
     if home and os.access(home, os.W_OK):
         return Path(home) / ".cache" / "netsim"
+    return _shared_root()
+
+
+def _shared_root() -> Path:
     return Path(tempfile.gettempdir()) / f"netsim-{os.getuid()}"
 
 
 def _can_cache() -> bool:
+    folder = cache_dir()
     try:
-        cache_dir().mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
     except OSError:
         return False
-    return os.access(cache_dir(), os.W_OK)
+    return _is_usable(folder)
+
+
+def _is_usable(folder: Path) -> bool:
+    """Whether kernels may be kept in and loaded from this cache directory."""
+    root = folder.parent
+    if root == _shared_root():
+        # What numba loads is code, and anyone could have made a folder of this name in a temporary directory.
+        about = root.lstat()
+        if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid() or about.st_mode & 0o022:
+            return False
+    return os.access(folder, os.W_OK)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from netsim.dataplane import state
-from netsim.dataplane.batch import COLUMNS, PacketBatch
+from netsim.dataplane.batch import COLUMNS, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine
 from netsim.dataplane.row import TTL
 from netsim.prefix import parse_addr
