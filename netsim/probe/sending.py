@@ -37,11 +37,14 @@ class SentPacket:
         dispositions: its fate; several when it was fragmented, one for each fragment.
         delivered: where it arrived (the fragments, if it was cut).
         answers: what reached its sender because of it: replies and ICMP errors.
+        elsewhere: what reached other instances because of it: the source address was theirs, or
+            the error was about a reply.
     """
 
     dispositions: tuple[Disposition, ...]
     delivered: tuple[Arrival, ...]
     answers: tuple[Arrival, ...]
+    elsewhere: tuple[Arrival, ...]
 
     @property
     def disposition(self) -> Disposition:
@@ -82,16 +85,19 @@ def send(emulator: Emulator, raws: list[bytes | None], from_id: str, wait_ns: in
     """Send IP packets now, one after the other, and wait until all is over, at most `wait_ns`."""
     probe = Probe(emulator, raws, from_id)
     probe.wait(emulator.now_ns + wait_ns)
-    return Sent(tuple(_sent_packet(emulator, probe, seq) for seq in probe.seqs))
+    sender = emulator.compiler.inst_of[from_id]
+    return Sent(tuple(_sent_packet(emulator, probe, seq, sender) for seq in probe.seqs))
 
 
-def _sent_packet(emulator: Emulator, probe: Probe, seq: int) -> SentPacket:
+def _sent_packet(emulator: Emulator, probe: Probe, seq: int, sender: int) -> SentPacket:
     ends = [record for record in probe.records[seq] if record.event == events.ENDED]
     arrived = [end for end in ends if end.disposition is Disposition.DELIVERED and end.b >= 0]
+    caused = [end for end in arrived if end.row["role"] != 0]
     return SentPacket(
         dispositions=tuple(Disposition(end.a) for end in ends if end.row["role"] == 0),
         delivered=tuple(_arrival(emulator, end) for end in arrived if end.row["role"] == 0),
-        answers=tuple(_arrival(emulator, end) for end in arrived if end.row["role"] != 0),
+        answers=tuple(_arrival(emulator, end) for end in caused if end.b == sender),
+        elsewhere=tuple(_arrival(emulator, end) for end in caused if end.b != sender),
     )
 
 
