@@ -1,0 +1,162 @@
+"""What every subcommand shares: the global options, help with an example, usage errors in one line.
+
+A subcommand is a function decorated with `@subcommand`, called `command` in its module. It gets the
+`Settings` first and returns its exit code, or None for 0. Its module imports nothing heavy at its
+top: `netsim --help` loads all of them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from netsim.cli.settings import FORMATS, Settings
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+MAX_SEED = 2**63 - 1
+
+_SHOWN_CHARS = 300
+"""Of a usage error: it may quote an argument of any length."""
+
+Body = Callable[..., int | None]
+
+
+class GlobalOption(click.Option):
+    """An option that every command takes; help lists it apart."""
+
+    def get_help_extra(self, ctx: click.Context) -> Any:
+        """Nothing: the range of a seed helps nobody."""
+        del ctx
+        return {}
+
+
+class Command(click.Command):
+    """A subcommand with an example in its help."""
+
+    def __init__(self, *args: Any, example: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.example = example
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Own options first, then the global ones."""
+        for title, is_global in (("Options", False), ("Global options", True)):
+            options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+            shown = [option for option in options if isinstance(option, GlobalOption) == is_global]
+            records = [record for param in shown if (record := param.get_help_record(ctx)) is not None]
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line that can be run as it stands."""
+        del ctx
+        with formatter.section("Example"):
+            formatter.write_text(self.example)
+
+
+def subcommand(
+    name: str, *, example: str, formats: tuple[str, ...] = ("table", "json"), takes_topology: bool = True
+) -> Callable[[Body], Command]:
+    """Make a function a subcommand.
+
+    Args:
+        name: the word on the command line.
+        example: for the help, runnable as it stands.
+        formats: which of `FORMATS` it can print.
+        takes_topology: whether `-t FILE` means something to it.
+    """
+
+    def decorate(body: Body) -> Command:
+        @functools.wraps(body)
+        def callback(**params: Any) -> int | None:
+            settings = click.get_current_context().ensure_object(Settings)
+            if settings.format not in formats:
+                raise click.UsageError(f"--format {settings.format} is not offered, accepted {', '.join(formats)}")
+            if settings.file is not None and not takes_topology:
+                raise click.UsageError("takes no topology file (-t)")
+            return body(settings, **params)
+
+        made = click.command(name, cls=Command, example=example, context_settings=CONTEXT)(callback)
+        made.params += global_options(has_topology=takes_topology)
+        return made
+
+    return decorate
+
+
+def global_options(*, has_topology: bool = True) -> list[GlobalOption]:
+    """The options that may stand before and after the subcommand; the later one wins."""
+    topology = GlobalOption(
+        ["-t", "--topology"],
+        metavar="FILE",
+        expose_value=False,
+        callback=_remember("file"),
+        help="Topology file (default: the only *.netsim.yaml here).",
+    )
+    return [
+        *([topology] if has_topology else []),
+        GlobalOption(
+            ["--format"],
+            type=click.Choice(FORMATS),
+            expose_value=False,
+            callback=_remember("format"),
+            help="What stdout is to be.",
+        ),
+        _flag(["--json"], "format", "json", "Short for --format json."),
+        GlobalOption(
+            ["--seed"],
+            type=click.IntRange(0, MAX_SEED),
+            metavar="N",
+            expose_value=False,
+            callback=_remember("seed"),
+            help="Seed of all randomness (default: the file's).",
+        ),
+        _flag(["-q", "--quiet"], "verbosity", -1, "No messages, no progress."),
+        _flag(["-v", "--verbose"], "verbosity", 1, "More detail."),
+        _flag(["--no-color"], "no_color", True, "No colours (also: NO_COLOR, or off a terminal)."),
+    ]
+
+
+def usage_line(error: click.UsageError) -> str:
+    """A usage error in one line that says where to read on."""
+    message = error.format_message().rstrip(".")
+    if len(message) > _SHOWN_CHARS:
+        message = message[:_SHOWN_CHARS] + "…"
+    if error.ctx is None:
+        return message
+    path = error.ctx.command_path
+    where = path.removeprefix("netsim").strip()
+    return f"{where + ': ' if where else ''}{_lowered(message)} (see {path} --help)"
+
+
+def _lowered(message: str) -> str:
+    """Starting small, but for an abbreviation."""
+    return message if message[1:2].isupper() else message[:1].lower() + message[1:]
+
+
+def unknown_command(name: str, known: list[str]) -> str:
+    """The message for a subcommand that does not exist."""
+    near = get_close_matches(name, known, n=1)
+    hint = f', did you mean "{near[0]}"?' if near else ""
+    return f'no such command "{name}"{hint}'
+
+
+def _remember(field: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+        del param
+        if value is not None:
+            setattr(ctx.ensure_object(Settings), field, value)
+
+    return callback
+
+
+def _flag(names: list[str], field: str, value: object, text: str) -> GlobalOption:
+    def callback(ctx: click.Context, param: click.Parameter, is_given: bool) -> None:
+        del param
+        if is_given:
+            setattr(ctx.ensure_object(Settings), field, value)
+
+    return GlobalOption(names, is_flag=True, expose_value=False, callback=callback, help=text)
