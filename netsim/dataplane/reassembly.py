@@ -3,9 +3,10 @@
 Each holder (an instance, a router) has a few slots, one per datagram in the making, keyed as
 RFC 791 section 3.2 says: source, destination, protocol, identification; and by flow and role,
 because each flow counts its identifications from 0 where a host would hand out different ones.
-A datagram is whole when the payload received adds up to where its last fragment ends. Duplicate
-fragments make it overshoot and it is given up. The oldest slot makes room; a slot dies after
-30 s (Linux's ipfrag_time).
+A datagram is whole when the payload received adds up to where its last fragment ends, and so
+do the differences end^2 - start^2 of its fragments to the square of that: pieces that lie side
+by side telescope, others don't. Duplicate or overlapping fragments spoil their datagram. The
+oldest slot makes room; a slot dies after 30 s (Linux's ipfrag_time).
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from netsim.dataplane.row import DST, FLAGS, FLOW, FRAG, HEADER, IDENT, L4, PROT
 from netsim.jit import kernel
 from netsim.units import NS_PER_S
 
-P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED = range(8)
-SLOT_WORDS = 8
+P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED, P_SQUARES = range(9)
+SLOT_WORDS = 9
 SLOTS = 16
 """One for each peer connection a VPC may have, and some for datagrams that will never be whole."""
 HOLDER_WORDS = SLOT_WORDS * SLOTS
@@ -59,8 +60,10 @@ def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
         slots[slot + P_L4] = 0
         slots[slot + P_HEADER] = row[HEADER]
         slots[slot + P_STARTED] = now_ns
+        slots[slot + P_SQUARES] = 0
     payload = row[SIZE] - row[HEADER]
     slots[slot + P_GOT] += payload
+    slots[slot + P_SQUARES] += payload * (2 * row[FRAG] + payload)
     if row[FRAG] == 0:
         slots[slot + P_L4] = row[L4]
         slots[slot + P_HEADER] = row[HEADER]
@@ -70,7 +73,9 @@ def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
     if total == 0 or slots[slot + P_GOT] < total:
         return False
     slots[slot + P_KEY] = 0
-    if slots[slot + P_GOT] > total or total + slots[slot + P_HEADER] > 65535:
+    if slots[slot + P_GOT] > total or slots[slot + P_SQUARES] != total * total:
+        return False
+    if total + slots[slot + P_HEADER] > 65535:
         return False
     row[L4] = slots[slot + P_L4]
     row[HEADER] = slots[slot + P_HEADER]

@@ -54,7 +54,7 @@ class State(NamedTuple):
 
     rings[r*8], pool[slots*8], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
     inst[i*5], node[n*19], flow[f*11], measure[f*17], histogram int32[f*bins] (`latency.py`),
-    store[s*10], slots_inst[i*32], slots_node[n*32] (`reassembly.py`), journal[j*21], journal_used[1],
+    store[s*10], slots_inst[i*144], slots_node[n*144] (`reassembly.py`), journal[j*21], journal_used[1],
     hand[17], other[17], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
     node_rings_first[n+1], node_rings[r] (which rings a node reads), control[11].
     """

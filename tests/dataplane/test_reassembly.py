@@ -47,6 +47,13 @@ def test_a_duplicate_fragment_spoils_its_datagram() -> None:
     assert received([A, A, B, C])[0] == 0
 
 
+@pytest.mark.parametrize("order", ["AAL", "BBL", "LAA", "AML"])
+def test_what_adds_up_but_does_not_fit_together_is_no_datagram(order: str) -> None:
+    """A piece that came twice hides one that is missing; M overlaps its neighbours by half."""
+    last, between = udp(1500, frag_offset=2960, l4=0), udp(1500, mf=1, frag_offset=736, l4=0)
+    assert received({"A": A, "B": B, "L": last, "M": between}[name] for name in order)[0] == 0
+
+
 def test_fragments_of_different_ident_or_protocol_do_not_mix() -> None:
     other = udp(540, frag_offset=2960, l4=0, ident=1), udp(540, frag_offset=2960, l4=0, proto=6)
     assert received([A, B, *other])[0] == 0

@@ -311,7 +311,12 @@ class ScalarForward:
         if not datagram.end or got < datagram.end:
             return None
         slots[at] = None
-        if got > datagram.end or datagram.end + datagram.header > 65535:
+        reached = 0
+        for offset, n in sorted(datagram.pieces):
+            if offset != reached:
+                return None  # a piece came twice, or two overlap
+            reached += n
+        if reached != datagram.end or datagram.end + datagram.header > 65535:
             return None
         size = datagram.end + datagram.header
         return replace(packet, l4=datagram.l4, header=datagram.header, size=size, frag_offset=0, mf=0)
