@@ -1,0 +1,111 @@
+"""`netsim check`: do a topology's expectations hold?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netsim.cli.explain import code_rows
+from netsim.cli.files import check_writable, write_file
+from netsim.cli.frame import subcommand
+from netsim.cli.loading import open_lab
+from netsim.cli.output import print_json, print_line, safe
+from netsim.cli.progress import Progress
+from netsim.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from netsim.probe.expectations import Verdict
+    from netsim.topology_file import Topology
+
+
+@subcommand("check", example="netsim check -t shop.netsim.yaml --junit out.xml")
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+def command(settings: Settings, file: str | None, junit: str | None) -> int:
+    """Check the expectations of a topology file by sending packets and running its flows.
+
+    Prints ok or FAIL for each, and for a failed one what happened instead and why. Exits 1 if any fails.
+    """
+    lab = open_lab(settings, file)
+    if junit is not None:
+        check_writable(junit)
+    with Progress(settings, f"check {lab.topology.name}") as progress:
+        verdicts = lab.check(progress, settings.note)
+    holds = all(verdict.holds for verdict in verdicts)
+    if junit is not None:
+        write_file(junit, _junit(lab.topology, verdicts))
+    if settings.is_json:
+        rows = [_as_json(verdict, line) for verdict, line in zip(verdicts, _lines_of(lab.topology), strict=True)]
+        print_json({"topology": lab.topology.name, "holds": holds, "expectations": rows})
+    else:
+        for verdict, line in zip(verdicts, _lines_of(lab.topology), strict=True):
+            for text in _texts(settings, verdict, line):
+                print_line(text)
+        print_line(_total(verdicts))
+    return 0 if holds else 1
+
+
+def _lines_of(topology: Topology) -> list[int]:
+    return [place.line for place in topology.expect_places] or [0] * len(topology.expect)
+
+
+def _texts(settings: Settings, verdict: Verdict, line: int) -> Iterator[str]:
+    expected = safe(str(verdict.expectation))
+    if verdict.holds:
+        yield f"{_paint(settings, 'ok', 'green')}    {expected}"
+        if settings.verbosity > 0:
+            yield f"        found     {safe(verdict.found)}"
+        return
+    yield f"{_paint(settings, 'FAIL', 'red')}  {expected}"
+    yield f"        found     {safe(verdict.found)}"
+    if meaning := _meaning(verdict.found):
+        yield f"        because   {meaning}"
+    if line:
+        yield f"        expected  in line {line} of the file"
+
+
+def _meaning(found: str) -> str:
+    """The sentence of the reason code that the finding names, "" if it names none."""
+    reason = found.rpartition(" because ")[2]
+    return next((str(row["meaning"]) for row in code_rows() if row["code"] == reason), "")
+
+
+def _paint(settings: Settings, text: str, color: str) -> str:
+    return click.style(text, fg=color, bold=True) if settings.has_color else text
+
+
+def _total(verdicts: list[Verdict]) -> str:
+    n, failed = len(verdicts), sum(not verdict.holds for verdict in verdicts)
+    if not n:
+        return "the file has no expectations"
+    return f"{n} expectation{'s' * (n != 1)}: {n - failed} ok, {failed} failed"
+
+
+def _as_json(verdict: Verdict, line: int) -> dict[str, Any]:
+    return {
+        "expectation": str(verdict.expectation),
+        "line": line or None,
+        "about": "flow" if verdict.expectation.is_about_flow else "path",
+        "holds": verdict.holds,
+        "found": verdict.found,
+    }
+
+
+def _junit(topology: Topology, verdicts: list[Verdict]) -> str:
+    """JUnit XML as CI systems read it: a test case for each expectation."""
+    from netsim.monitor.svg import element
+
+    failed = sum(not verdict.holds for verdict in verdicts)
+    cases = []
+    for verdict in verdicts:
+        opened = element("testcase", name=str(verdict.expectation), classname=topology.name).removesuffix("/>")
+        if verdict.holds:
+            cases.append(f"  {opened}/>")
+        else:
+            failure = element("failure", _meaning(verdict.found), message=f"found: {verdict.found}")
+            cases.append(f"  {opened}>{failure}</testcase>")
+    suite = element("testsuite", name=topology.name, tests=len(verdicts), failures=failed, errors=0, skipped=0)
+    body = "".join(f"{case}\n" for case in cases)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{suite.removesuffix("/>")}>\n{body}</testsuite>\n'
