@@ -13,7 +13,8 @@ from netsim.version import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph"),
-    "Packets": ("ping", "traceroute"),
+    "Packets": ("ping", "traceroute", "send", "replay"),
+    "Runs": ("run", "monitor"),
     "Questions": ("route", "check", "trace", "explain"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
