@@ -61,6 +61,8 @@ def describe_next_hop(view: View, candidate: Candidate) -> str:
 
 
 def describe_rule(view: View, candidate: Candidate) -> str:
-    """`10.1.0.0/16 via int-1 (shop-data)`, with the source segment when there is one."""
+    """`10.1.0.0/16 via int-1 (shop-data)`, with the source segment when there is one; `10.0.0.0/16 local`."""
+    if candidate.rule is None:
+        return f"{candidate.destination} local"
     segment = "" if candidate.source == ANY else f"from {candidate.source} to "
     return f"{segment}{candidate.destination} via {describe_next_hop(view, candidate)}"
