@@ -28,7 +28,7 @@ def test_nothing_matches_without_rules(linked: Inventory) -> None:
 
 
 def test_the_own_cidr_is_local_for_any_source(linked: Inventory) -> None:
-    assert texts(linked, DB, WEB) == ["192.168.0.0/16 via local"]
+    assert texts(linked, DB, WEB) == ["192.168.0.0/16 local"]
 
 
 def test_longest_destination_then_longest_source_and_the_beaten_in_order(linked: Inventory) -> None:
@@ -54,7 +54,7 @@ def test_longest_destination_then_longest_source_and_the_beaten_in_order(linked:
 def test_a_default_route_loses_to_the_own_cidr(linked: Inventory) -> None:
     linked.apply(CreateRoute("shop", "192.168.0.0/24", "0.0.0.0/0", "gateway:internet"))
     assert texts(linked, WEB, WEB + 1) == [
-        "192.168.0.0/16 via local",
+        "192.168.0.0/16 local",
         "from 192.168.0.0/24 to 0.0.0.0/0 via gateway:internet",
     ]
 
