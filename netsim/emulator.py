@@ -27,6 +27,7 @@ from netsim.dataplane.engine import Engine, Totals
 from netsim.dataplane.fib import Fib
 from netsim.dataplane.trace import J_EVENT, JOURNAL_WORDS, TAPS
 from netsim.errors import UsageError
+from netsim.monitor.clock_map import ClockMap
 from netsim.monitor.connection import MonitoredConnection, SideInfo
 from netsim.monitor.monitor import Monitor
 from netsim.packet.flow_packets import FlowPackets
@@ -83,6 +84,7 @@ class Emulator:
         self._installed_version = -1
         self.engine = Engine(self._compile())
         self.monitor = Monitor(sample_period_ns)
+        self.monitor.clock = ClockMap(inventory.clock.now_ns)
         self._describe_connections()
         self.flows: list[RunningFlow] = []
         self._packets_of: dict[int, FlowPackets] = {}
@@ -122,6 +124,7 @@ class Emulator:
             ClockError: `delta_ns` is negative.
         """
         self._clock.advance_by(delta_ns)
+        self.monitor.clock.mark(self.now_ns, self._clock.now_ns)
         self.inventory.tick()
         self._refresh()
 
