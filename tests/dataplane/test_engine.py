@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from netsim.dataplane import ring, trace
-from netsim.dataplane.batch import PROTO_TCP, SYN, pack_tcp
+from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP, SYN, pack_tcp
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.engine import Engine
 from netsim.dataplane.latency import BINS, bin_of
 from netsim.errors import ClockError
 from netsim.prefix import parse_addr
 from tests.dataplane.experiment import Experiment, Traffic, assert_same, engine_of, run_engine, run_scalar
+from tests.dataplane.network import Network
 from tests.dataplane.random_experiment import END_NS, random_experiment
 from tests.dataplane.two_vpcs import both, ends, two_vpcs, udp
 
@@ -197,6 +198,23 @@ def test_a_packet_takes_the_time_the_design_says() -> None:
     assert [end.at_ns for end in ends(both(Experiment(two_vpcs(), [Traffic(0, 1, udp(), [1000])], 10**9)))] == [
         1000 + 800 + 500_000 + 100_000
     ]
+
+
+def test_what_comes_in_over_the_shortest_link_meets_what_was_sent_there_in_order_of_time() -> None:
+    """A window may be no longer than the smallest delay: b's packet reaches a between two of a's own."""
+    net = Network()
+    for k, name in enumerate("abc"):
+        net.vpc(name, f"10.{k}.0.0/16", [f"10.{k}.0.0/24"], is_relay=name == "a")
+        net.instance(f"{name}1", f"10.{k}.0.10", [(PROTO_UDP, 53)])
+    net.connect("b", "a", delay_ns=50_000)
+    out = net.connect("a", "c", delay_ns=50_000, rate_bps=1_000_000, burst_bytes=1500)
+    net.route("b", "10.2.0.0/16", "a")
+    net.route("a", "10.2.0.0/16", "c")
+    to_c = udp(dst=parse_addr("10.2.0.10"))
+    traffic = [Traffic(0, 2, to_c, [0, 60_000]), Traffic(1, 2, to_c, [0])]
+    outcome = both(Experiment(net, traffic, 10**9))
+    queued = [record for record in outcome.log[0] if record[0] == "queued" and record[2] == out]
+    assert [(record[1], record[5]) for record in queued] == [(800, 0), (50_800, 1), (60_800, 0)]
 
 
 def test_an_interval_has_its_first_moment_and_not_its_last() -> None:
