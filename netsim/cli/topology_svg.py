@@ -48,7 +48,7 @@ def topology_svg(inventory: Inventory, name: str) -> str:
     ]
     rects = [_rect(box, centre) for box, centre in zip(boxes, centres, strict=True)]
     lines = _lines(conns, links, centres, rects)
-    labels = _labels(lines, rects)
+    labels = _labels(lines, rects, may_cover=not is_compact)
     everything = [*rects, *(rect for _, rect in labels)]
     width = max([520.0, *(rect[2] + _MARGIN for rect in everything)])
     height = max([_HEAD + 60, *(rect[3] + _MARGIN for rect in everything)])
@@ -133,7 +133,8 @@ def _draw_line(line: _Line) -> str:
     (x1, y1), (x2, y2) = line.start, line.end
     cls = f"link {line.conn.state}"
     ends = "".join(element("circle", cls=f"end {line.conn.state}", cx=x, cy=y, r=4) for x, y in (line.start, line.end))
-    return element("line", cls=cls, x1=x1, y1=y1, x2=x2, y2=y2) + ends
+    hint = "\n".join(_label_texts(line.conn))
+    return element("line", cls=cls, x1=x1, y1=y1, x2=x2, y2=y2, hint=hint) + ends
 
 
 # ------------------------------------------------------------------------------------------ labels
@@ -144,8 +145,11 @@ def _label_texts(conn: PeerConn) -> tuple[str, str]:
     return fit(conn.name or conn.id, 28), _figures(conn) + state
 
 
-def _labels(lines: Sequence[_Line], boxes: Sequence[Rect]) -> list[tuple[_Line, Rect]]:
-    """A place for each label: the first on its line that covers nothing, else the one that covers least."""
+def _labels(lines: Sequence[_Line], boxes: Sequence[Rect], *, may_cover: bool) -> list[tuple[_Line, Rect]]:
+    """A place for each label: the first on its line that covers nothing, else the one that covers least.
+
+    In a crowded picture (`may_cover` false) such a label is left out; hovering over the line shows it.
+    """
     taken: list[Rect] = list(boxes)
     found = []
     for line in lines if len(lines) <= _LABELS_UP_TO else ():
@@ -162,6 +166,8 @@ def _labels(lines: Sequence[_Line], boxes: Sequence[Rect]) -> list[tuple[_Line, 
             if covered == 0:
                 break
         assert best is not None
+        if best[0] and not may_cover:
+            continue
         taken.append(best[1])
         found.append((line, best[1]))
     return found

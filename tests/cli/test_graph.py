@@ -71,6 +71,15 @@ def test_boxes_never_overlap_and_lie_inside(template: str) -> None:
     assert all(x > 0 and y > 0 and x + w < width and y + h < height for x, y, w, h in boxes)
 
 
+def test_a_crowded_picture_leaves_labels_to_hovering() -> None:
+    svg = topology_svg(read_topology(new_topology("hub:60"), "t").inventory, "hub")
+    root = ET.fromstring(svg)  # noqa: S314 - our own output
+    hints = {line.findtext(f"{SVG}title", "").partition("\n")[0] for line in root.iter(f"{SVG}line")}
+    assert hints == {f"hub-{k}" for k in range(1, 61)}
+    labels = {text for text in texts(svg) if text in hints}
+    assert 0 < len(labels) < 60
+
+
 def test_layout_of_nothing_one_and_apart() -> None:
     assert layout.place([], []) == []
     assert layout.place([(100, 50)], []) == [(50, 25)]
