@@ -30,15 +30,13 @@ from netsim.dataplane.fib import (
 from netsim.dataplane.latency import BINS
 from netsim.dataplane.memory import Memory
 from netsim.dataplane.row import WORDS, rows_of_batch, unpack_words
-from netsim.errors import ClockError
+from netsim.errors import ClockError, InvalidError
 from netsim.units import MAX_TIME_NS, NS_PER_MS
 
 DELIVERY_NS = 100_000
 """Delivery inside a VPC: 0.1 ms."""
 NIC_QUEUE_NS = 50 * NS_PER_MS
 """What waits at an instance's interface for longer than this does not fit."""
-MIN_WINDOW_NS = 50_000
-"""Propagation delays are at least 0.05 ms."""
 
 Ints = NDArray[np.int64]
 
@@ -89,7 +87,10 @@ class Engine:
         memory.add_instances(fib)
         self.fib = fib
         delays = table_of(fib.link, LINK_WORDS)[:, K_DELAY_NS]
-        self._window_ns = int(delays.min()) if len(delays) else MAX_TIME_NS // 2
+        shortest_ns = int(delays.min()) if len(delays) else MAX_TIME_NS // 2
+        if shortest_ns < 1:
+            raise InvalidError(f"link: propagation delay is {shortest_ns} ns, must be 1 ns or more")
+        self._window_ns = shortest_ns
 
     def _settle_caps(self, fib: Fib) -> None:
         n = len(self.memory.link) // drop_tail.STATE_WORDS
@@ -134,12 +135,13 @@ class Engine:
         `rows` are store rows for a flow with F_FROM_STORE.
 
         Raises:
-            ClockError: the first time lies in the past.
+            ClockError: a time lies in the past, or before one the flow was fed already.
         """
         if len(at_ns) == 0:
             return
-        if at_ns[0] < self.now_ns:
-            raise ClockError(f"flow {flow}: asked to send at {at_ns[0]} ns, now is {self.now_ns} ns")
+        last_ns = max(self.now_ns, self.memory.rings.last_arrival_ns(int(self.memory.flow_ring[flow])))
+        if at_ns[0] < last_ns or (np.diff(at_ns) < 0).any():
+            raise ClockError(f"flow {flow}: send times must ascend, and not lie before {last_ns} ns")
         stored = rows if rows is not None else np.zeros(len(at_ns), np.int64)
         self.memory.rings.push_arrivals(int(self.memory.flow_ring[flow]), at_ns, stored)
 

@@ -142,6 +142,13 @@ class RingTable:
         arrivals[entries, 1] = rows
         ring[R_TAIL] += n
 
+    def last_arrival_ns(self, q: int) -> int:
+        """The last time a source ring holds, 0 when it is empty."""
+        ring = self.table[q]
+        if ring[R_HEAD] == ring[R_TAIL]:
+            return 0
+        return int(self.arrivals[(ring[R_BASE] + (ring[R_TAIL] - 1 & ring[R_MASK])) * 2])
+
     def drop_arrivals(self, q: int) -> None:
         """Forget what a source has not sent yet."""
         ring = self.table[q]

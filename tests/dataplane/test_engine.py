@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netsim.dataplane import ring, trace
+from netsim.dataplane import ring, state, trace
 from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP, SYN, pack_tcp
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.engine import Engine
@@ -241,7 +241,7 @@ def test_time_does_not_run_backwards() -> None:
 def test_a_flow_cannot_send_in_the_past() -> None:
     engine = engine_of(Experiment(two_vpcs(), [Traffic(0, 1, udp(), [])], 0))
     engine.advance(100)
-    with pytest.raises(ClockError, match="flow 0: asked to send at 99 ns, now is 100 ns"):
+    with pytest.raises(ClockError, match="flow 0: send times must ascend, and not lie before 100 ns"):
         engine.feed(0, np.array([99], np.int64))
 
 
@@ -288,3 +288,13 @@ def test_rings_start_tiny_and_grow_without_losing_a_packet() -> None:
     assert engine.totals()[:4] == (500, 500, 0, 0)
     sizes = engine.memory.rings.table[:, ring.R_MASK] + 1
     assert (sizes & sizes - 1 == 0).all()
+
+
+def test_send_times_that_do_not_ascend_are_refused() -> None:
+    """Rings are sorted by time because their writers are; a source's writer is the caller."""
+    engine = Engine(random_experiment(1).network.fib())
+    flow = engine.add_flows(np.zeros((1, state.FLOW_WORDS), np.int64))
+    engine.feed(flow, np.array([5, 9], np.int64))
+    for times in ([8], [12, 11]):
+        with pytest.raises(ClockError, match="ascend"):
+            engine.feed(flow, np.array(times, np.int64))
