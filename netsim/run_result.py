@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from netsim.dataplane import row as rows
 from netsim.dataplane import state as m
 from netsim.dataplane.batch import ORIGINAL
-from netsim.dataplane.disposition import FATES, Disposition
+from netsim.dataplane.disposition import FATES, Disposition, is_ok
 from netsim.dataplane.latency import percentile_ns
 from netsim.emulator import Emulator
 from netsim.monitor.export import sample_rows
 from netsim.monitor.metrics import SIDES
-from netsim.monitor.monitor import Totals as SideTotals
+from netsim.monitor.totals import Totals as SideTotals
 from netsim.traffic.running import RunningFlow
 from netsim.units import BITS_PER_BYTE, BPS_PER_MBPS, NS_PER_MS, NS_PER_S
 
@@ -56,6 +56,7 @@ def make_result(
     """Collect the figures of a run that began at `start_ns` and ends now."""
     totals = emulator.totals()
     in_flight = _datagrams_in_flight(emulator)
+    measures = emulator.engine.measures()
     return RunResult(
         {
             "netsim": version,
@@ -74,7 +75,7 @@ def make_result(
                     and totals.by_disposition[fate.disposition]
                 },
             },
-            "flows": [_flow(emulator, flow, in_flight) for flow in flows],
+            "flows": [_flow(emulator, flow, measures, in_flight) for flow in flows],
             "peer_connections": _peer_connections(emulator),
             "drops": _drops(emulator),
             "samples": sample_rows(emulator.monitor.samples()),
@@ -82,10 +83,12 @@ def make_result(
     )
 
 
-def _flow(emulator: Emulator, flow: RunningFlow, in_flight: dict[int, int]) -> dict[str, Any]:
+def _flow(
+    emulator: Emulator, flow: RunningFlow, measures: NDArray[np.int64], in_flight: dict[int, int]
+) -> dict[str, Any]:
     spec = flow.spec
     numbers = np.array(flow.engine_flows)
-    table = emulator.engine.measures()[numbers]
+    table = measures[numbers]
     total = table.sum(axis=0)
     sent, received = int(total[m.M_SENT]), int(total[m.M_RECEIVED])
     still = sum(in_flight.get(int(number), 0) for number in numbers)
@@ -155,12 +158,13 @@ def _datagrams_in_flight(emulator: Emulator) -> dict[int, int]:
 
 def _peer_connections(emulator: Emulator) -> list[dict[str, Any]]:
     listed = []
-    for connection in emulator.monitor.connections:
+    monitor = emulator.monitor
+    for connection, totals_of in zip(monitor.connections, monitor.all_totals(), strict=True):
         conn = emulator.inventory.peer_conns.get(connection.id)
         sides = []
         for side in SIDES:
             info = connection.side(side)
-            totals = emulator.monitor.totals(connection.id, side)
+            totals = totals_of[side]
             sides.append(
                 {
                     "side": side,
@@ -198,13 +202,13 @@ def _drops(emulator: Emulator) -> list[dict[str, Any]]:
     table = emulator.engine.node_dispositions()
     inventory = emulator.inventory
     found = []
-    for node, vpc_id in enumerate(emulator.compiler.vpc_ids):
-        vpc = inventory.vpcs.get(vpc_id)
-        for fate in FATES:
-            count = int(table[node, fate.disposition])
-            if count and not fate.ok:
-                name = vpc_id if vpc is None else vpc.name
-                found.append({"vpc": name, "reason": fate.disposition.symbol, "packets": count})
+    for node, number in np.argwhere(table).tolist():
+        disposition = Disposition(number)
+        if not is_ok(number):
+            vpc_id = emulator.compiler.vpc_ids[node]
+            vpc = inventory.vpcs.get(vpc_id)
+            name = vpc_id if vpc is None else vpc.name
+            found.append({"vpc": name, "reason": disposition.symbol, "packets": int(table[node, number])})
     return sorted(found, key=lambda drop: (-int(str(drop["packets"])), str(drop["vpc"]), str(drop["reason"])))
 
 

@@ -23,9 +23,10 @@ from netsim.monitor.axis import (
     utc_label,
 )
 from netsim.monitor.axis import time_label as packet_label
-from netsim.monitor.monitor import Monitor, TimeBase, totals_of
+from netsim.monitor.monitor import Monitor, TimeBase
 from netsim.monitor.series import Series
 from netsim.monitor.svg import STYLE, clean, element, fit, path_of
+from netsim.monitor.totals import totals_of
 
 WIDTH: Final = 960
 _LEFT, _RIGHT = 72, 28

@@ -12,6 +12,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product, repeat
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -20,10 +21,10 @@ from netsim.errors import NotFoundError
 from netsim.monitor import sampler as rows
 from netsim.monitor.clock_map import ClockMap
 from netsim.monitor.connection import LINK_FIELDS, MonitoredConnection
-from netsim.monitor.metrics import DIRECTIONS, SIDES, STATISTICS, Side, check_side
+from netsim.monitor.metrics import DIRECTIONS, SIDES, STATISTICS, Direction, Side, check_side
 from netsim.monitor.sampler import Counters, Sampler
-from netsim.monitor.series import Point, Series
-from netsim.units import BITS_PER_BYTE, NS_PER_S
+from netsim.monitor.series import COUNTERS, Point, Series
+from netsim.monitor.totals import Totals, totals_of, totals_of_stack
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,22 +54,6 @@ class Sample:
     ingress_dropped_packets: int
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """One direction of a side over a series.
-
-    `peak_bps` is the largest of the full samples (of all, if none is full: a short one holds
-    a burst and would show more than the cap). `utilization_ratio` is of the caps in force.
-    """
-
-    bytes: int
-    packets: int
-    dropped_packets: int
-    mean_bps: float
-    peak_bps: float
-    utilization_ratio: float
-
-
 class Monitor:
     """Samples and series of all connections.
 
@@ -79,6 +64,7 @@ class Monitor:
 
     def __init__(self, base_period_ns: int, start_ns: int = 0) -> None:
         self._sampler = Sampler(base_period_ns, start_ns)
+        self._labels: list[str] | None = None
         self.clock = ClockMap()
 
     @property
@@ -98,6 +84,7 @@ class Monitor:
 
     def describe(self, now_ns: int, connections: Sequence[MonitoredConnection], counters: Counters) -> None:
         """Say which connections there are from now on; see `Sampler.describe`."""
+        self._labels = None
         self._sampler.describe(now_ns, connections, counters)
 
     def observe(self, now_ns: int, counters: Counters) -> None:
@@ -110,7 +97,7 @@ class Monitor:
 
     def label(self, connection: MonitoredConnection) -> str:
         """What reports call it: its name, or its id where the name is empty or shared."""
-        return self._labels()[self._sampler.connections.index(connection)]
+        return self._all_labels()[self._index(connection)]
 
     def find(self, connection: str) -> MonitoredConnection:
         """The connection of this id, or the last described of this name.
@@ -119,12 +106,12 @@ class Monitor:
             NotFoundError: none; the message suggests the nearest.
         """
         known = self._sampler.connections
-        for matches in (
-            [found for found in known if found.id == connection],
-            [found for found in known if found.name == connection],
-        ):
-            if matches:
-                return matches[-1]
+        index = self._sampler.index_of(connection)
+        if index is not None:
+            return known[index]
+        for found in reversed(known):
+            if found.name == connection:
+                return found
         near = difflib.get_close_matches(connection, [found.name for found in known], n=1)
         hint = f' - did you mean "{near[0]}"?' if near else ""
         raise NotFoundError(f"peer connection {connection!r} is not monitored{hint}", field="connection")
@@ -133,13 +120,16 @@ class Monitor:
         """All samples, by start, then connection, then side (local first)."""
         table = self._sampler.rows()
         table = table[np.lexsort((table[:, rows.CONNECTION], table[:, rows.START]))]
-        labels = self._labels()
-        heads = table[:, : rows.COUNTERS].tolist()
-        columns = {side: {name: c.tolist() for name, c in _counters_of(table, side).items()} for side in SIDES}
-        for k, row in enumerate(heads):
-            for side in SIDES:
-                counters = {name: column[k] for name, column in columns[side].items()}
-                yield Sample(labels[row[rows.CONNECTION]], side, *row[rows.START : rows.COUNTERS], **counters)
+        labels = self._all_labels()
+        names = [labels[i] for i in table[:, rows.CONNECTION].tolist()]
+        heads = [table[:, column].tolist() for column in (rows.START, rows.PERIOD, rows.CAP)]
+        by_side = []
+        for side in SIDES:
+            counters = _counters_of(table, side)
+            columns = (counters[name].tolist() for name in COUNTERS)
+            by_side.append(map(Sample, names, repeat(side), *heads, *columns))
+        for of_both_sides in zip(*by_side, strict=True):
+            yield from of_both_sides
 
     def series(self, connection: str, side: str, clock: TimeBase = "packet") -> Series:
         """The samples of one side, in packet time or in the control clock's.
@@ -149,15 +139,9 @@ class Monitor:
             InvalidError: no such side.
         """
         found, of_side = self.find(connection), check_side(side)
-        table = self._sampler.rows()
-        table = table[table[:, rows.CONNECTION] == self._sampler.connections.index(found)]
-        series = Series(
-            self.base_period_ns,
-            table[:, rows.START],
-            table[:, rows.PERIOD],
-            table[:, rows.CAP],
-            _counters_of(table, of_side),
-        )
+        table, firsts = self._sampler.rows_by_connection()
+        index = self._index(found)
+        series = self._series_of(table[firsts[index] : firsts[index + 1]], of_side)
         return series.at_times(self.clock.utc_of(series.start_ns)) if clock == "control" else series
 
     def query(
@@ -191,28 +175,36 @@ class Monitor:
         series = self.series(connection, side)
         return {direction: totals_of(series, direction) for direction in DIRECTIONS}
 
-    def _labels(self) -> list[str]:
-        known = self._sampler.connections
-        names = Counter(connection.name for connection in known)
-        return [found.name if found.name and names[found.name] == 1 else found.id for found in known]
+    def all_totals(self) -> list[dict[Side, dict[Direction, Totals]]]:
+        """`totals` of both sides of each of `connections`; linear in samples and connections."""
+        table, firsts = self._sampler.rows_by_connection()
+        n_samples = np.diff(firsts)
+        every: list[dict[Side, dict[Direction, Totals]]] = [{side: {} for side in SIDES} for _ in n_samples]
+        for n in np.unique(n_samples).tolist():
+            alike = np.flatnonzero(n_samples == n)
+            stack = table[firsts[alike, np.newaxis] + np.arange(n)]
+            for side, direction in product(SIDES, DIRECTIONS):
+                figures = totals_of_stack(self._series_of(stack, side), direction)
+                for i, totals in zip(alike.tolist(), figures, strict=True):
+                    every[i][side][direction] = totals
+        return every
 
+    def _series_of(self, table: NDArray[np.int64], side: Side) -> Series:
+        times = table[..., rows.START], table[..., rows.PERIOD], table[..., rows.CAP]
+        return Series(self.base_period_ns, *times, _counters_of(table, side))
 
-def totals_of(series: Series, direction: str) -> Totals:
-    """The figures of one direction over all samples of a series; zeros over nothing."""
-    bps = series.values(f"{direction}_bps")
-    full = series.length_ns >= series.period_ns
-    peaks = bps[full] if full.any() else bps
-    seconds = float(series.length_ns.sum()) / NS_PER_S
-    bits = series.total(f"{direction}_bytes") * BITS_PER_BYTE
-    capacity_bits = float((series.cap_bps * (series.length_ns / NS_PER_S)).sum())
-    return Totals(
-        bytes=series.total(f"{direction}_bytes"),
-        packets=series.total(f"{direction}_packets"),
-        dropped_packets=series.total(f"{direction}_dropped_packets"),
-        mean_bps=bits / seconds if seconds else 0.0,
-        peak_bps=float(peaks.max()) if len(peaks) else 0.0,
-        utilization_ratio=bits / capacity_bits if capacity_bits else 0.0,
-    )
+    def _index(self, connection: MonitoredConnection) -> int:
+        index = self._sampler.index_of(connection.id)
+        if index is None:
+            raise NotFoundError(f"peer connection {connection.id!r} is not monitored", field="connection")
+        return index
+
+    def _all_labels(self) -> list[str]:
+        if self._labels is None:
+            known = self._sampler.connections
+            names = Counter(connection.name for connection in known)
+            self._labels = [found.name if found.name and names[found.name] == 1 else found.id for found in known]
+        return self._labels
 
 
 def _counters_of(table: NDArray[np.int64], side: Side) -> dict[str, NDArray[np.int64]]:
@@ -224,12 +216,12 @@ def _counters_of(table: NDArray[np.int64], side: Side) -> dict[str, NDArray[np.i
     far = rows.COUNTERS + rows.N_FIELDS if side == "local" else rows.COUNTERS
     at = {field: column for column, field in enumerate(LINK_FIELDS)}
     return {
-        "egress_bytes": table[:, near + at["egress_bytes"]],
-        "egress_packets": table[:, near + at["egress_packets"]],
-        "egress_dropped_bytes": table[:, near + at["dropped_bytes"]],
-        "egress_dropped_packets": table[:, near + at["dropped_packets"]],
-        "ingress_bytes": table[:, far + at["ingress_bytes"]],
-        "ingress_packets": table[:, far + at["ingress_packets"]],
-        "ingress_dropped_bytes": table[:, far + at["dropped_bytes"]],
-        "ingress_dropped_packets": table[:, far + at["dropped_packets"]],
+        "egress_bytes": table[..., near + at["egress_bytes"]],
+        "egress_packets": table[..., near + at["egress_packets"]],
+        "egress_dropped_bytes": table[..., near + at["dropped_bytes"]],
+        "egress_dropped_packets": table[..., near + at["dropped_packets"]],
+        "ingress_bytes": table[..., far + at["ingress_bytes"]],
+        "ingress_packets": table[..., far + at["ingress_packets"]],
+        "ingress_dropped_bytes": table[..., far + at["dropped_bytes"]],
+        "ingress_dropped_packets": table[..., far + at["dropped_packets"]],
     }

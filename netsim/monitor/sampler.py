@@ -56,6 +56,7 @@ class Sampler:
         self._table = np.empty((0, N_COLUMNS), np.int64)
         self._n_rows = 0
         self._open = np.empty((0, N_COLUMNS), np.int64)
+        self._grouped: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         # Of each connection, in order of index:
         self._links = np.empty((0, 2), np.int64)
         self._is_live = np.empty(0, np.bool_)
@@ -82,6 +83,24 @@ class Sampler:
             return self._table[: self._n_rows]
         return np.concatenate((self._table[: self._n_rows], self._open))
 
+    def rows_by_connection(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """All samples, int64[n, N_COLUMNS], by connection, then time; and where each connection's begin.
+
+        The second array is int64[connections + 1]: connection i has the rows from element i up to
+        element i + 1. Grouped once between two observations, however many connections are asked for.
+        """
+        if self._grouped is None:
+            rows = self.rows()
+            rows = rows[np.argsort(rows[:, CONNECTION], kind="stable")]
+            rows.flags.writeable = False  # readers get slices of it
+            places = np.arange(len(self.connections) + 1)
+            self._grouped = rows, np.searchsorted(rows[:, CONNECTION], places).astype(np.int64)
+        return self._grouped
+
+    def index_of(self, connection_id: str) -> int | None:
+        """The index of a connection, None if it was never described."""
+        return self._index_of.get(connection_id)
+
     def describe(self, now_ns: int, connections: Sequence[MonitoredConnection], counters: Counters) -> None:
         """Say which connections there are from now on; call it at the start and after each edit of one.
 
@@ -94,14 +113,16 @@ class Sampler:
                 connection has other links than before.
         """
         self.observe(now_ns, counters)
-        present = {connection.id for connection in connections}
         # The gone ones first: an edit may delete a connection and give its links to another.
-        for connection_id, i in self._index_of.items():
-            if connection_id not in present and self._is_live[i]:
-                self._is_live[i] = False
-        for connection in connections:
-            self._describe_one(now_ns, connection, counters)
+        self._is_live[:] = False
+        known = [connection for connection in connections if connection.id in self._index_of]
+        self._update(now_ns, known)
+        if len(known) < len(connections):
+            self._add(
+                now_ns, [connection for connection in connections if connection.id not in self._index_of], counters
+            )
         self._open = self._rows_until(now_ns, self._gather(counters))
+        self._grouped = None
 
     def observe(self, now_ns: int, counters: Counters) -> None:
         """Take the counters at `now_ns`; at a boundary the samples become final.
@@ -128,44 +149,58 @@ class Sampler:
             self._close(boundary_ns, present)
         self._now_ns = now_ns
         self._open = self._rows_until(now_ns, present)
+        self._grouped = None
 
     def forget_before(self, start_ns: int) -> None:
         """Drop final samples that start before `start_ns` (retention); their sums go with them."""
         kept = self._table[: self._n_rows]
         kept = kept[kept[:, START] >= start_ns].copy()
         self._table, self._n_rows = kept, len(kept)
+        self._grouped = None
 
-    def _describe_one(self, now_ns: int, connection: MonitoredConnection, counters: Counters) -> None:
-        i = self._index_of.get(connection.id)
-        if i is None:
-            self._retire_links({connection.local_link, connection.peer_link})
+    def _update(self, now_ns: int, connections: Sequence[MonitoredConnection]) -> None:
+        """Connections known before: they live, and may have another cap or name."""
+        at = np.array([self._index_of[connection.id] for connection in connections], np.intp)
+        links = _links_of(connections)
+        for k in np.flatnonzero((self._links[at] != links).any(axis=1))[:1].tolist():
+            kept = self._links[at[k]].tolist()
+            raise NetsimError(f"monitor: the links of {connections[k].id} are {kept}, can't change")
+        cap_bps = np.array([connection.cap_bps for connection in connections], np.int64)
+        resized = self._cap_bps[at] != cap_bps
+        i = at[resized]
+        self._cap_area[i] += self._cap_bps[i].astype(np.float64) * (now_ns - self._cap_since_ns[i])
+        self._cap_since_ns[i] = now_ns
+        self._cap_bps[at] = cap_bps
+        self._is_live[at] = True
+        for place, connection in zip(at.tolist(), connections, strict=True):
+            self.connections[place] = connection
+
+    def _add(self, now_ns: int, connections: Sequence[MonitoredConnection], counters: Counters) -> None:
+        links, n = _links_of(connections), len(connections)
+        self._retire_links(links)
+        for connection in connections:
             self._index_of[connection.id] = len(self.connections)
             self.connections.append(connection)
-            self._links = np.concatenate((self._links, [[connection.local_link, connection.peer_link]]))
-            self._is_live = np.append(self._is_live, True)
-            self._since_ns = np.append(self._since_ns, np.int64(now_ns))
-            self._cap_bps = np.append(self._cap_bps, np.int64(connection.cap_bps))
-            self._cap_since_ns = np.append(self._cap_since_ns, np.int64(now_ns))
-            self._cap_area = np.append(self._cap_area, 0.0)
-            self._base = np.concatenate((self._base, self._gather(counters)[-1:]))
-            return
-        if self._links[i].tolist() != [connection.local_link, connection.peer_link]:
-            raise NetsimError(f"monitor: the links of {connection.id} are {self._links[i].tolist()}, can't change")
-        if self._cap_bps[i] != connection.cap_bps:
-            self._cap_area[i] += float(self._cap_bps[i]) * float(now_ns - self._cap_since_ns[i])
-            self._cap_since_ns[i] = now_ns
-            self._cap_bps[i] = connection.cap_bps
-        self.connections[i] = connection
-        self._is_live[i] = True
+        caps_bps = [connection.cap_bps for connection in connections]
+        self._links = np.concatenate((self._links, links))
+        self._is_live = np.concatenate((self._is_live, np.ones(n, np.bool_)))
+        self._since_ns = np.concatenate((self._since_ns, np.full(n, now_ns, np.int64)))
+        self._cap_bps = np.concatenate((self._cap_bps, np.array(caps_bps, np.int64)))
+        self._cap_since_ns = np.concatenate((self._cap_since_ns, np.full(n, now_ns, np.int64)))
+        self._cap_area = np.concatenate((self._cap_area, np.zeros(n)))
+        self._base = np.concatenate((self._base, self._gather(counters)[-n:]))
 
-    def _retire_links(self, links: set[int]) -> None:
-        """Point ended connections away from link ids that a new one takes over."""
-        for i in np.flatnonzero(~self._is_live & np.isin(self._links, list(links)).any(axis=1)):
-            # What it still owes to the open sample becomes a final row: nobody will count it again.
-            self._append(self._open[self._open[:, CONNECTION] == i])
-            self._open = self._open[self._open[:, CONNECTION] != i]
-            self._links[i] = -1
-            self._base[i] = 0
+    def _retire_links(self, links: NDArray[np.int64]) -> None:
+        """Point ended connections away from link ids that new ones take over."""
+        gone = np.flatnonzero(~self._is_live & np.isin(self._links, links).any(axis=1))
+        if not len(gone):
+            return
+        # What they still owe to the open sample becomes final rows: nobody will count it again.
+        owed = np.isin(self._open[:, CONNECTION], gone)
+        self._append(self._open[owed])
+        self._open = self._open[~owed]
+        self._links[gone] = -1
+        self._base[gone] = 0
 
     def _gather(self, counters: Counters) -> NDArray[np.int64]:
         """Int64[connections, 2 * N_FIELDS]: the counters of each connection's two links."""
@@ -225,3 +260,9 @@ class Sampler:
             self._table = grown
         self._table[self._n_rows : needed] = rows
         self._n_rows = needed
+
+
+def _links_of(connections: Sequence[MonitoredConnection]) -> NDArray[np.int64]:
+    """Int64[n, 2]: the link ids of each, local -> peer first."""
+    pairs = [(connection.local_link, connection.peer_link) for connection in connections]
+    return np.array(pairs, np.int64).reshape(-1, 2)

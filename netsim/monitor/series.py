@@ -72,7 +72,7 @@ class Series:
             InvalidError: no such metric.
         """
         metric = metric_named(name)
-        return _ratio(*_parts(self, metric))
+        return ratio(*_parts(self, metric))
 
     def total(self, counter: str) -> int:
         """The sum of a counter over all samples, exact."""
@@ -126,7 +126,7 @@ class Series:
         values = inside.values(metric)
         numerator, denominator = _parts(inside, described)
         columns: dict[str, NDArray[np.float64]] = {
-            "average": _ratio(_sums(numerator, firsts), _sums(denominator, firsts)),
+            "average": ratio(_sums(numerator, firsts), _sums(denominator, firsts)),
             "sum": _sums(values, firsts),
             "maximum": np.maximum.reduceat(values, firsts),
             "minimum": np.minimum.reduceat(values, firsts),
@@ -176,9 +176,9 @@ def _groups(series: Series, period_ns: int) -> tuple[NDArray[np.int64], NDArray[
     return starts, firsts.astype(np.int64)
 
 
-def _ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The quotient; 0 over nothing."""
-    return np.divide(numerator, denominator, out=np.zeros(len(numerator)), where=denominator > 0)
+def ratio(numerator: NDArray[np.float64], denominator: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The quotient of each; 0 over nothing."""
+    return np.divide(numerator, denominator, out=np.zeros(numerator.shape), where=denominator > 0)
 
 
 def _sums(column: NDArray[Number], firsts: NDArray[np.int64]) -> NDArray[Number]:
