@@ -39,12 +39,12 @@ class RunResult:
         return self.facts
 
     def flow(self, name: str) -> dict[str, Any]:
-        """The figures of one flow.
+        """The figures of the flow of this name; the latest, if several runs had one.
 
         Raises:
             KeyError: no such flow.
         """
-        for flow in self.facts["flows"]:
+        for flow in reversed(self.facts["flows"]):
             if flow["name"] == name:
                 return dict(flow)
         raise KeyError(name)

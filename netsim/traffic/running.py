@@ -26,7 +26,7 @@ EVENTS_PER_PACKET = 8
 """Typical cost of a packet in engine events: sent, serialized, two VPCs, delivered, a bit of answering."""
 
 UDP_OVERHEAD_BYTES = 28
-"""IP and UDP header, or IP and ICMP echo header."""
+"""IP and UDP header."""
 
 Ints = NDArray[np.int64]
 
@@ -114,7 +114,8 @@ def start_generated(
     row[0, state.F_SRC], row[0, state.F_DST] = addrs
     row[0, state.F_SIZE], row[0, state.F_PROTO], row[0, state.F_L4] = spec.packet_bytes, proto, l4
     row[0, state.F_FLAGS], row[0, state.F_TTL] = DF if spec.df else 0, START_TTL
-    row[0, state.F_PAYLOAD] = spec.packet_bytes - UDP_OVERHEAD_BYTES
+    # Goodput is payload above TCP and UDP: an echo has none.
+    row[0, state.F_PAYLOAD] = spec.packet_bytes - UDP_OVERHEAD_BYTES if proto == PROTO_UDP else 0
     number = engine.add_flows(row)
     packets = FlowPackets(
         flow=number,
