@@ -1,6 +1,6 @@
-"""Can A reach B, and B answer? One pair: both paths, the verdict, and the reason.
+"""Can A reach B, and B answer? One pair: both paths, the verdict, the reason and the fix.
 
-    Reach(verdict, reason, forward, back)
+    Reach(verdict, reason, forward, back, fixes)
 
 The forward packet goes from A to B's address; the way back is what B's answer takes. Its verdict is
 `reachable` (both arrive), `one_way` (the answer does not) or `not_reachable`. With a port, a closed one
@@ -10,7 +10,7 @@ is not reachable (`port_closed`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netsim.dataplane.batch import PROTO_TCP
 from netsim.dataplane.fib import I_PORT, I_PORT_COUNT, INST_WORDS
@@ -25,6 +25,9 @@ from netsim.verify.reason import (
     REACHABLE,
     reason_of_return,
 )
+
+if TYPE_CHECKING:
+    from netsim.verify.fix import Fix
 
 Port = tuple[int, int]
 """IP protocol number and port."""
@@ -42,6 +45,8 @@ class Reach:
         forward: the path of the packet.
         back: the path of an answer; where the packet does not arrive, of what the target would send.
             None when that is nobody.
+        fixes: the changes that make it reachable, in order: the first one is the next to make. Empty when
+            reachable.
     """
 
     source: Endpoint
@@ -51,6 +56,7 @@ class Reach:
     reason: str
     forward: Path
     back: Path | None
+    fixes: tuple[Fix, ...] = ()
 
     @property
     def is_reachable(self) -> bool:
@@ -66,12 +72,13 @@ class Reach:
             "reason": self.reason or None,
             "forward": self.forward.to_dict(),
             "return": None if self.back is None else self.back.to_dict(),
-            "fix": [],
+            "fix": [fix.text for fix in self.fixes],
+            "commands": [command for fix in self.fixes for command in fix.commands],
         }
 
 
 def reach(network: Network, source: str, target: str, port: Port | None = None) -> Reach:
-    """Whether the one thing `source` means reaches the one that `target` means.
+    """Whether the one thing `source` means reaches the one that `target` means; with the fix if not.
 
     Raises:
         NotFoundError, InvalidError, UsageError: a name that means nothing, or nothing that can send.
@@ -80,14 +87,16 @@ def reach(network: Network, source: str, target: str, port: Port | None = None) 
 
 
 def reach_all(network: Network, source: str, target: str, port: Port | None = None) -> list[Reach]:
-    """Every instance of `source` to every one of `target` (subnets and VPCs stand for theirs).
+    """Every instance of `source` to every one of `target` (subnets and VPCs stand for theirs), with fixes.
 
     Raises:
         NotFoundError, InvalidError, UsageError: as for `reach`.
     """
+    from netsim.verify.fix import with_fixes
+
     ends = [(a, b) for a in sources(network, source) for b in endpoints(network, target)]
     others = [(a, b) for a, b in ends if a.inst != b.inst or b.inst < 0]
-    return [judge(network, a, b, port, has_beaten=True) for a, b in others or ends]
+    return [with_fixes(network, judge(network, a, b, port, has_beaten=True)) for a, b in others or ends]
 
 
 def judge(
