@@ -7,7 +7,6 @@ descriptions of subnets and connections, months paid, delete protection and date
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -18,17 +17,12 @@ from netsim.controlplane.region import delay_ns
 from netsim.controlplane.route_table import BLACKHOLE_WORD, RouteRule
 from netsim.errors import ConflictError
 from netsim.prefix import format_addr
+from netsim.topology_file.flow_style import flow_text, scalar_text
 from netsim.topology_file.loader import Topology
 from netsim.topology_file.text import quoted
 from netsim.traffic.expectation import Bounds, Expectation, format_port
 from netsim.traffic.flow import DEFAULT_PACKET_BYTES, DEFAULT_PORT, FlowSpec
 from netsim.units import BITS_PER_BYTE, BPS_PER_MBPS, NS_PER_MS, NS_PER_S
-
-# What needs no quotes anywhere, and is text to every reader, also those of YAML 1.1 with their `no` and `1_000`.
-_WORD = re.compile(r"(gateway:)?[A-Za-z_][A-Za-z0-9_./-]*\Z", re.ASCII)
-_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}(/[0-9]+)?\Z", re.ASCII)
-_NOT_TEXT = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_ESCAPES = {'"': '\\"', "\\": "\\\\"}
 
 
 def dump_topology(topology: Topology) -> str:
@@ -45,13 +39,13 @@ def _lines(topology: Topology) -> Iterator[str]:
     inventory = topology.inventory
     _check_names(inventory)
     yield "netsim: 1"
-    yield f"name: {_scalar(topology.name)}"
+    yield f"name: {scalar_text(topology.name)}"
     if topology.seed:
         yield f"seed: {topology.seed}"
     if topology.profile != "product":
         yield f"profile: {topology.profile}"
     if topology.limits:
-        yield f"limits: {_flow(topology.limits)}"
+        yield f"limits: {flow_text(topology.limits)}"
     yield from _section("accounts", ({"id": account} for account in inventory.accounts))
     if inventory.vpcs:
         yield ""
@@ -64,7 +58,7 @@ def _lines(topology: Topology) -> Iterator[str]:
 
 
 def _section(name: str, entries: Iterable[Mapping[str, Any]], indent: str = "") -> Iterator[str]:
-    lines = [f"{indent}  - {_flow(entry)}" for entry in entries]
+    lines = [f"{indent}  - {flow_text(entry)}" for entry in entries]
     if lines:
         if not indent:
             yield ""
@@ -74,14 +68,14 @@ def _section(name: str, entries: Iterable[Mapping[str, Any]], indent: str = "") 
 
 def _vpc_lines(inventory: Inventory, vpc_id: str) -> Iterator[str]:
     vpc = inventory.vpcs[vpc_id]
-    yield f"  - name: {_scalar(vpc.name)}"
-    yield f"    account: {_scalar(vpc.account)}"
+    yield f"  - name: {scalar_text(vpc.name)}"
+    yield f"    account: {scalar_text(vpc.account)}"
     yield f"    region: {vpc.region}"
     yield f"    cidr: {vpc.cidr}"
     if vpc.relay:
         yield "    relay: true"
     if vpc.description:
-        yield f"    description: {_scalar(vpc.description)}"
+        yield f"    description: {scalar_text(vpc.description)}"
     names = {subnet.id: subnet.name for subnet in inventory.subnets_of(vpc_id)}
     subnets = (
         {"name": subnet.name, "cidr": str(subnet.cidr), "zone": subnet.zone} for subnet in inventory.subnets_of(vpc_id)
@@ -201,28 +195,6 @@ def _bounds(bounds: Bounds) -> dict[str, float]:
 def _number(value: int, unit: int) -> int | float:
     """`value` in a unit `unit` times as large; a float that rounds back to it."""
     return value // unit if value % unit == 0 else value / unit
-
-
-def _flow(value: Any) -> str:
-    """A value in YAML's flow style, on one line."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    return _scalar(value)
-
-
-def _scalar(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    text = str(value)
-    if _ADDRESS.match(text) or (_WORD.match(text) and text.lower() not in _NOT_TEXT):
-        return text
-    return '"' + "".join(_ESCAPES.get(c, c if c.isprintable() else f"\\U{ord(c):08X}") for c in text) + '"'
 
 
 def _check_names(inventory: Inventory) -> None:
