@@ -8,6 +8,7 @@ when its `vpc_version` has changed; the others' pieces are reused as they are.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -16,10 +17,19 @@ from numpy.typing import NDArray
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import ACCOUNTING_OVERHEAD_BYTES, SIDES, PeerConn, Side
 from netsim.controlplane.route_table import RouteRule
+from netsim.controlplane.sliced_array import SlicedArray
+from netsim.controlplane.vpc_piece import (
+    NOTHING,
+    Hosts,
+    Ports,
+    Table,
+    VpcPiece,
+    compile_hosts,
+    compile_table,
+    ints,
+)
 from netsim.dataplane import fib as f
-from netsim.dataplane.lpm import build_table
 from netsim.dataplane.token_bucket import NANOBITS_PER_BYTE, fill_ns
-from netsim.prefix import ANY
 from netsim.units import BPS_PER_MBPS
 
 Ints = NDArray[np.int64]
@@ -36,30 +46,9 @@ class LinkName(NamedTuple):
     side: Side
 
 
-class _Piece(NamedTuple):
-    """One VPC compiled, all numbers relative to the piece."""
-
-    version: int
-    dst_lo: Ints
-    dst_src: Ints  # [d, 2]
-    src_lo: Ints
-    src_rule: Ints
-    rule: Ints  # [r, 2]
-    rule_ids: list[str]
-    addr: Ints
-    addr_ref: Ints
-    subnet: Ints  # [k, 2]
-    is_relay: bool
-    inst_numbers: Ints
-    inst: Ints  # [i, 7]
-    port: Ints
-
-
-_NONE = np.zeros(0, np.int64)
-_NOTHING = _Piece(
-    -1, _NONE, _NONE.reshape(0, 2), _NONE, _NONE, _NONE.reshape(0, 2), [], _NONE, _NONE, _NONE.reshape(0, 2), False,
-    _NONE, _NONE.reshape(0, f.INST_WORDS), _NONE,
-)  # fmt: skip
+_WIDTHS = {"dst_src": 2, "rule": f.RULE_WORDS, "subnet": 2}
+_NO_INSTANCE = np.zeros(f.INST_WORDS, np.int64)
+_NO_INSTANCE[[f.I_NODE, f.I_SUBNET_LAST, f.I_NIC_MBPS]] = -1, -1, 1
 
 
 class FibCompiler:
@@ -82,63 +71,79 @@ class FibCompiler:
         self.gateways: list[str] = []
         self.rule_ids: list[str] = []
         self._gateway_of: dict[str, int] = {}
-        self._pieces: list[_Piece] = []
-        self._link_rows: list[list[int]] = []
+        self._version = -1
+        self._pieces: list[VpcPiece] = []
         self._conns: dict[str, PeerConn] = {}
-        self._ports: Mapping[str, frozenset[tuple[int, int]]] = {}
+        self._ports: Ports = {}
+        # The Fib in parts, by field; those with first numbers of other parts in them still relative.
+        self._columns = {name: SlicedArray(_WIDTHS.get(name, 1)) for name in (*Table._fields, *Hosts._fields)}
+        self._inst = np.zeros((0, f.INST_WORDS), np.int64)
+        self._link = np.zeros((0, f.LINK_WORDS), np.int64)
 
-    def compile(
-        self, inventory: Inventory, open_ports: Mapping[str, frozenset[tuple[int, int]]] | None = None
-    ) -> f.Fib:
+    def compile(self, inventory: Inventory, open_ports: Ports | None = None) -> f.Fib:
         """The Fib of the inventory as it is now.
 
         Args:
             inventory: always the same one.
             open_ports: (protocol, port) pairs by instance id, beside what instances listen on.
         """
+        ports = dict(open_ports or {})
+        stale = {
+            inventory.instances[i].vpc_id
+            for i in {*ports, *self._ports}
+            if ports.get(i) != self._ports.get(i) and i in inventory.instances
+        }
+        self._ports = ports
+        if self._version != inventory.version:
+            self._version = inventory.version
+            self._number(inventory)
+            self._compile_links(inventory)
+            stale.update(self._changed_vpcs(inventory))
+        # In order of number, so that gateways get theirs in the same order in every run.
+        nodes = sorted(self.node_of[vpc_id] for vpc_id in stale)
+        ids = {node: self.vpc_ids[node] for node in nodes}
+        is_alive = inventory.vpcs.__contains__
+        self._put({n: self._compile_vpc(inventory, i) if is_alive(i) else NOTHING for n, i in ids.items()})
+        return self._fib(inventory)
+
+    def _number(self, inventory: Inventory) -> None:
         for vpc_id in inventory.vpcs:
             if vpc_id not in self.node_of:
                 self.node_of[vpc_id] = len(self.vpc_ids)
                 self.vpc_ids.append(vpc_id)
-                self._pieces.append(_NOTHING)
-        self._compile_links(inventory)
+                self._pieces.append(NOTHING)
         for instance_id in inventory.instances:
             if instance_id not in self.inst_of:
                 self.inst_of[instance_id] = len(self.instance_ids)
                 self.instance_ids.append(instance_id)
-        ports = dict(open_ports or {})
-        stale = {
-            inventory.instances[i].vpc_id
-            for i in set(ports) | set(self._ports)
-            if ports.get(i) != self._ports.get(i) and i in inventory.instances
-        }
-        self._ports = ports
-        for n, vpc_id in enumerate(self.vpc_ids):
-            if vpc_id not in inventory.vpcs:
-                self._pieces[n] = _NOTHING
-            elif vpc_id in stale or self._pieces[n].version != inventory.vpc_version(vpc_id):
-                self._pieces[n] = self._compile_vpc(inventory, vpc_id)
-        return self._assemble(inventory)
+
+    def _changed_vpcs(self, inventory: Inventory) -> list[str]:
+        return [
+            vpc_id
+            for vpc_id, piece in zip(self.vpc_ids, self._pieces, strict=True)
+            if piece.version != (inventory.vpc_version(vpc_id) if vpc_id in inventory.vpcs else NOTHING.version)
+        ]
 
     def _compile_links(self, inventory: Inventory) -> None:
         conns = inventory.peer_conns
-        for conn_id in [gone for gone in self._conns if gone not in conns]:
-            for side in SIDES:
-                self._link_rows[self.link_of[LinkName(conn_id, side)]][f.K_ACTIVE] = 0
-            del self._conns[conn_id]
+        rows: dict[int, list[int]] = {}
+        gone = [conn_id for conn_id in self._conns if conn_id not in conns]
         for conn_id, conn in conns.items():
             if self._conns.get(conn_id) is conn:
                 continue
             self._conns[conn_id] = conn
             for side in SIDES:
                 name = LinkName(conn_id, side)
-                row = self._link_row(conn, side)
-                if name in self.link_of:
-                    self._link_rows[self.link_of[name]] = row
-                else:
+                if name not in self.link_of:
                     self.link_of[name] = len(self.link_names)
                     self.link_names.append(name)
-                    self._link_rows.append(row)
+                rows[self.link_of[name]] = self._link_row(conn, side)
+        if rows or gone:
+            self._link = _with_rows(self._link, len(self.link_names), rows.keys(), list(rows.values()))
+        for conn_id in gone:
+            del self._conns[conn_id]
+            for side in SIDES:
+                self._link[self.link_of[LinkName(conn_id, side)], f.K_ACTIVE] = 0
 
     def _link_row(self, conn: PeerConn, side: Side) -> list[int]:
         near = self.node_of[conn.side(side).vpc_id]
@@ -157,64 +162,23 @@ class FibCompiler:
         row[f.K_DELAY_NS] = conn.latency_ns
         return row
 
-    def _compile_vpc(self, inventory: Inventory, vpc_id: str) -> _Piece:
-        vpc = inventory.vpcs[vpc_id]
-        rules = inventory.rules_of(vpc_id)
-        links = {
-            conn.side_in(vpc_id).interface_id: self.link_of[
-                LinkName(conn.id, "local" if conn.local.vpc_id == vpc_id else "peer")
-            ]
-            for conn in inventory.peer_conns_of(vpc_id)
-        }
-        actions = [(f.LOCAL, -1), *(self._action(rule, links) for rule in rules)]
-        triples = [(vpc.cidr, ANY, 0), *((rule.destination, rule.source, i) for i, rule in enumerate(rules, 1))]
-        table = build_table(triples)
-        starts: dict[int, int] = {}
-        src_lo: list[int] = []
-        src_rule: list[int] = []
-        dst_src = []
-        for sources in table.sources:
-            if id(sources) not in starts:
-                starts[id(sources)] = len(src_lo)
-                src_lo += [lo for lo, _ in sources]
-                src_rule += [rule for _, rule in sources]
-            dst_src.append((starts[id(sources)], len(sources)))
-
-        owners = []
-        subnets = []
-        for subnet in inventory.subnets_of(vpc_id):
-            subnets.append((subnet.cidr.first, subnet.cidr.last))
-            owners += [(subnet.cidr.first, f.EDGE_ADDR), (subnet.cidr.last, f.EDGE_ADDR)]
-            owners += [(subnet.router_addr, f.SELF_ADDR), (subnet.resolver_addr, f.SELF_ADDR)]
-        numbers: list[int] = []
-        rows: list[tuple[int, ...]] = []
-        ports: list[int] = []
-        for instance in inventory.instances_of(vpc_id):
-            number = self.inst_of[instance.id]
-            cidr = inventory.subnets[instance.subnet_id].cidr
-            listening = sorted({*instance.listen, *self._ports.get(instance.id, ())})
-            owners.append((instance.addr, number))
-            numbers.append(number)
-            node = self.node_of[vpc_id]
-            rows.append((node, instance.addr, cidr.first, cidr.last, instance.nic_mbps, len(ports), len(listening)))
-            ports += [proto << 16 | port for proto, port in listening]
-        owners.sort()
-        return _Piece(
-            version=inventory.vpc_version(vpc_id),
-            dst_lo=_ints(table.dst_lo),
-            dst_src=_ints(dst_src).reshape(-1, 2),
-            src_lo=_ints(src_lo),
-            src_rule=_ints(src_rule),
-            rule=_ints(actions).reshape(-1, 2),
-            rule_ids=[SYSTEM_RULE, *(rule.id for rule in rules)],
-            addr=_ints([addr for addr, _ in owners]),
-            addr_ref=_ints([owner for _, owner in owners]),
-            subnet=_ints(subnets).reshape(-1, 2),
-            is_relay=vpc.relay,
-            inst_numbers=_ints(numbers),
-            inst=_ints(rows).reshape(-1, f.INST_WORDS),
-            port=_ints(ports),
-        )
+    def _compile_vpc(self, inventory: Inventory, vpc_id: str) -> VpcPiece:
+        node = self.node_of[vpc_id]
+        piece = self._pieces[node]
+        version = inventory.vpc_version(vpc_id)
+        if piece.version != version:
+            vpc, rules = inventory.vpcs[vpc_id], inventory.rules_of(vpc_id)
+            links = {
+                conn.side_in(vpc_id).interface_id: self.link_of[
+                    LinkName(conn.id, "local" if conn.local.vpc_id == vpc_id else "peer")
+                ]
+                for conn in inventory.peer_conns_of(vpc_id)
+            }
+            table = compile_table(vpc.cidr, rules, lambda rule: self._action(rule, links))
+            rule_ids = [SYSTEM_RULE, *(rule.id for rule in rules)]
+            piece = piece._replace(version=version, is_relay=vpc.relay, table=table, rule_ids=rule_ids)
+        hosts, numbers, rows = compile_hosts(inventory, vpc_id, node, self.inst_of, self._ports)
+        return piece._replace(hosts=hosts, inst_numbers=numbers, inst=rows)
 
     def _action(self, rule: RouteRule, links: Mapping[str, int]) -> tuple[int, int]:
         kind, target = rule.next_hop
@@ -227,60 +191,64 @@ class FibCompiler:
             return f.GATEWAY, self._gateway_of[target]
         return f.DISCARD, -1
 
-    def _assemble(self, inventory: Inventory) -> f.Fib:
-        pieces = self._pieces
-        node = np.zeros((len(pieces), f.NODE_WORDS), np.int64)
-        dst_first, node[:, f.N_DST_COUNT] = _extents(len(p.dst_lo) for p in pieces)
-        addr_first, node[:, f.N_ADDR_COUNT] = _extents(len(p.addr) for p in pieces)
-        subnet_first, node[:, f.N_SUBNET_COUNT] = _extents(len(p.subnet) for p in pieces)
-        node[:, f.N_DST], node[:, f.N_ADDR], node[:, f.N_SUBNET] = dst_first, addr_first, subnet_first
-        node[:, f.N_RELAY] = [p.is_relay for p in pieces]
-        src_first, src_count = _extents(len(p.src_lo) for p in pieces)
-        rule_first, _ = _extents(len(p.rule) for p in pieces)
-        port_first, _ = _extents(len(p.port) for p in pieces)
+    def _put(self, pieces: Mapping[int, VpcPiece]) -> None:
+        """Lay other pieces into the arrays; those that did not change are not touched."""
+        before = {node: self._pieces[node] for node in pieces}
+        tables = {n: p.table for n, p in pieces.items() if p.table is not before[n].table}
+        for name in Table._fields:
+            self._columns[name].replace({n: getattr(t, name) for n, t in tables.items()}, len(self._pieces))
+        for name in Hosts._fields:
+            self._columns[name].replace({n: getattr(p.hosts, name) for n, p in pieces.items()}, len(self._pieces))
+        for node, piece in pieces.items():
+            self._pieces[node] = piece
+        if tables:
+            self.rule_ids = list(chain.from_iterable(piece.rule_ids for piece in self._pieces))
 
-        dst_src = _joined([p.dst_src for p in pieces], 2)
-        dst_src[:, 0] += np.repeat(src_first, node[:, f.N_DST_COUNT])
-        src_rule = _joined([p.src_rule for p in pieces])
-        src_rule += np.where(src_rule >= 0, np.repeat(rule_first, src_count), 0)
-        inst = np.zeros((len(self.instance_ids), f.INST_WORDS), np.int64)
-        inst[:, f.I_NODE] = -1
-        inst[:, f.I_SUBNET_LAST] = -1
-        inst[:, f.I_NIC_MBPS] = 1
-        for p, first in zip(pieces, port_first.tolist(), strict=True):
-            if len(p.inst_numbers):
-                inst[p.inst_numbers] = p.inst
-                inst[p.inst_numbers, f.I_PORT] += first
-        self.rule_ids = [rule_id for p in pieces for rule_id in p.rule_ids]
+        # An instance may leave one VPC's piece only: numbers are never taken back.
+        gone = [n for piece in before.values() for n in piece.inst_numbers.tolist()]
+        inst = _with_rows(self._inst, len(self.instance_ids), gone, _NO_INSTANCE, fill=_NO_INSTANCE)
+        for piece in pieces.values():
+            inst[piece.inst_numbers] = piece.inst
+        self._inst = inst
+
+    def _fib(self, inventory: Inventory) -> f.Fib:
+        columns = self._columns
+        node = np.zeros((len(self._pieces), f.NODE_WORDS), np.int64)
+        node[:, f.N_DST], node[:, f.N_DST_COUNT] = columns["dst_lo"].first, columns["dst_lo"].count
+        node[:, f.N_ADDR], node[:, f.N_ADDR_COUNT] = columns["addr"].first, columns["addr"].count
+        node[:, f.N_SUBNET], node[:, f.N_SUBNET_COUNT] = columns["subnet"].first, columns["subnet"].count
+        node[:, f.N_RELAY] = [piece.is_relay for piece in self._pieces]
+        dst_src = columns["dst_src"].array.copy()
+        dst_src[:, 0] += np.repeat(columns["src_lo"].first, columns["dst_src"].count)
+        src_rule = columns["src_rule"].flat.copy()
+        src_rule += np.where(src_rule >= 0, np.repeat(columns["rule"].first, columns["src_rule"].count), 0)
+        inst = self._inst.copy()
+        alive = inst[:, f.I_NODE] >= 0
+        inst[alive, f.I_PORT] += columns["port"].first[inst[alive, f.I_NODE]]
         transits = inventory.limits.transits
         return f.Fib(
             node=node.reshape(-1),
-            dst_lo=_joined([p.dst_lo for p in pieces]),
+            dst_lo=columns["dst_lo"].flat,
             dst_src=dst_src.reshape(-1),
-            src_lo=_joined([p.src_lo for p in pieces]),
+            src_lo=columns["src_lo"].flat,
             src_rule=src_rule,
-            rule=_joined([p.rule for p in pieces], 2).reshape(-1),
-            addr=_joined([p.addr for p in pieces]),
-            addr_ref=_joined([p.addr_ref for p in pieces]),
-            subnet=_joined([p.subnet for p in pieces], 2).reshape(-1),
-            link=_ints(self._link_rows).reshape(-1),
+            rule=columns["rule"].flat,
+            addr=columns["addr"].flat,
+            addr_ref=columns["addr_ref"].flat,
+            subnet=columns["subnet"].flat,
+            link=self._link.reshape(-1).copy(),
             inst=inst.reshape(-1),
-            port=_joined([p.port for p in pieces]),
-            limit=_ints([NO_LIMIT if transits is None else transits]),
+            port=columns["port"].flat,
+            limit=ints([NO_LIMIT if transits is None else transits]),
         ).frozen()
 
 
-def _ints(values: object) -> Ints:
-    return np.array(values, np.int64)
-
-
-def _joined(arrays: list[Ints], width: int = 0) -> Ints:
-    if not arrays:
-        return np.zeros((0, width) if width else 0, np.int64)
-    return np.concatenate(arrays)
-
-
-def _extents(counts: Iterable[int]) -> tuple[Ints, Ints]:
-    """First index and length of each of the slices laid end to end."""
-    lengths = np.fromiter(counts, np.int64)
-    return np.cumsum(lengths) - lengths, lengths
+def _with_rows(table: Ints, n: int, at: Iterable[int], rows: Ints | list[list[int]], fill: Ints | int = 0) -> Ints:
+    """A copy with n rows, `fill` in new ones, and these rows in these places."""
+    grown = np.empty((n, table.shape[1]), np.int64)
+    grown[: len(table)] = table
+    grown[len(table) :] = fill
+    places = ints(list(at))
+    if len(places):
+        grown[places] = rows
+    return grown

@@ -209,6 +209,24 @@ def test_only_vpcs_that_changed_are_compiled_again(monkeypatch: pytest.MonkeyPat
     assert "stage" not in after(e.DeletePeerConn("shop-data"))
 
 
+def test_a_port_that_opens_leaves_every_table_where_it_is(linked: Inventory) -> None:
+    compiler = FibCompiler()
+    before = compiler.compile(linked)
+    after = compiler.compile(linked, {linked.instance("web-1").id: frozenset({(17, 5201)})})
+    for column in ("dst_lo", "src_lo", "rule"):
+        assert np.shares_memory(getattr(before, column), getattr(after, column)), column
+    assert len(after.port) == len(before.port) + 1
+
+
+def test_gateways_are_numbered_by_vpc_whatever_the_ids(cloud: Inventory) -> None:
+    compiler = FibCompiler()
+    compiler.compile(cloud)
+    for vpc in ("stage", "data", "shop"):
+        cloud.apply(e.CreateRoute(vpc, "0.0.0.0/0", "198.51.100.0/24", f"gateway:of-{vpc}"))
+    compiler.compile(cloud)
+    assert compiler.gateways == [f"of-{cloud.vpcs[vpc_id].name}" for vpc_id in compiler.vpc_ids]
+
+
 def test_a_peer_connection_counts_with_its_caps_and_both_directions(cloud: Inventory) -> None:
     cloud.apply(
         e.CreatePeerConn(

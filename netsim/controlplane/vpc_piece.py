@@ -1,0 +1,120 @@
+"""VpcPiece: one VPC compiled to arrays in which rules, source lists and ports are numbered from 0.
+
+`fib_compiler` lays the pieces of all VPCs end to end; a piece is made again when its VPC changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.controlplane.inventory import Inventory
+from netsim.controlplane.route_table import RouteRule
+from netsim.dataplane import fib as f
+from netsim.dataplane.lpm import build_table
+from netsim.prefix import ANY, Prefix
+
+Ints = NDArray[np.int64]
+
+Ports = Mapping[str, frozenset[tuple[int, int]]]
+"""(protocol, port) pairs by instance id."""
+
+
+class Table(NamedTuple):
+    """The forwarding table; the columns are those of the Fib."""
+
+    dst_lo: Ints
+    dst_src: Ints  # [d * 2]
+    src_lo: Ints
+    src_rule: Ints
+    rule: Ints  # [r * 2]
+
+
+class Hosts(NamedTuple):
+    """Who has which address, and the ports of the instances; the columns are those of the Fib."""
+
+    addr: Ints
+    addr_ref: Ints
+    subnet: Ints  # [k * 2]
+    port: Ints
+
+
+class VpcPiece(NamedTuple):
+    """A VPC as of a version of its own; `inst` are the rows of `inst_numbers`, [i, 7]."""
+
+    version: int
+    is_relay: bool
+    table: Table
+    rule_ids: list[str]
+    hosts: Hosts
+    inst_numbers: Ints
+    inst: Ints
+
+
+def ints(values: object) -> Ints:
+    """An int64 array of them."""
+    return np.array(values, np.int64)
+
+
+_NONE = ints([])
+NOTHING = VpcPiece(-1, False, Table(*[_NONE] * 5), [], Hosts(*[_NONE] * 4), _NONE, _NONE.reshape(0, f.INST_WORDS))
+"""What is left of a VPC that is gone."""
+
+
+def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[RouteRule], tuple[int, int]]) -> Table:
+    """The table of a VPC: rule 0 is the system route, the others follow in their order.
+
+    `action` says what a rule does: `G_ACTION` and `G_TARGET`.
+    """
+    actions = [(f.LOCAL, -1)]
+    triples = [(cidr, ANY, 0)]
+    for number, rule in enumerate(rules, 1):
+        actions.append(action(rule))
+        triples.append((rule.destination, rule.source, number))
+    table = build_table(triples)
+    starts: dict[int, int] = {}
+    src_lo: list[int] = []
+    src_rule: list[int] = []
+    dst_src = []
+    for sources in table.sources:
+        # Lists are shared: what lies behind a more specific prefix goes on as before it.
+        start = starts.setdefault(id(sources), len(src_lo))
+        if start == len(src_lo):
+            src_lo += [lo for lo, _ in sources]
+            src_rule += [rule for _, rule in sources]
+        dst_src.append((start, len(sources)))
+    return Table(ints(table.dst_lo), ints(dst_src), ints(src_lo), ints(src_rule), ints(actions))
+
+
+def compile_hosts(
+    inventory: Inventory, vpc_id: str, node: int, inst_of: Mapping[str, int], open_ports: Ports
+) -> tuple[Hosts, Ints, Ints]:
+    """The hosts of a VPC, the numbers of its instances, and their rows."""
+    owners = []
+    subnets = []
+    for subnet in inventory.subnets_of(vpc_id):
+        subnets.append((subnet.cidr.first, subnet.cidr.last))
+        owners += [(subnet.cidr.first, f.EDGE_ADDR), (subnet.cidr.last, f.EDGE_ADDR)]
+        owners += [(subnet.router_addr, f.SELF_ADDR), (subnet.resolver_addr, f.SELF_ADDR)]
+    numbers: list[int] = []
+    rows: list[tuple[int, ...]] = []
+    ports: list[int] = []
+    for instance in inventory.instances_of(vpc_id):
+        number = inst_of[instance.id]
+        cidr = inventory.subnets[instance.subnet_id].cidr
+        listening = sorted({*instance.listen, *open_ports.get(instance.id, ())})
+        owners.append((instance.addr, number))
+        numbers.append(number)
+        rows.append((node, instance.addr, cidr.first, cidr.last, instance.nic_mbps, len(ports), len(listening)))
+        ports += [proto << 16 | port for proto, port in listening]
+    owners.sort()
+    hosts = Hosts(
+        addr=ints([addr for addr, _ in owners]),
+        addr_ref=ints([owner for _, owner in owners]),
+        subnet=ints(subnets),
+        port=ints(ports),
+    )
+    return hosts, ints(numbers), ints(rows).reshape(-1, f.INST_WORDS)
