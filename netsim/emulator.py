@@ -28,7 +28,7 @@ from netsim.dataplane.fib import Fib
 from netsim.dataplane.trace import J_EVENT, JOURNAL_WORDS, TAPS
 from netsim.errors import UsageError
 from netsim.monitor.clock_map import ClockMap
-from netsim.monitor.connection import MonitoredConnection, SideInfo
+from netsim.monitor.description import Description
 from netsim.monitor.monitor import Monitor
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
@@ -36,7 +36,7 @@ from netsim.packet.reassembly import whole_of
 from netsim.packet.render import render
 from netsim.traffic.flow import FlowSpec
 from netsim.traffic.running import RunningFlow, start_generated
-from netsim.units import BPS_PER_MBPS, NS_PER_MS, NS_PER_S
+from netsim.units import NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from netsim.controlplane.edit import Edit
@@ -84,6 +84,7 @@ class Emulator:
         self._installed_version = -1
         self.engine = Engine(self._compile())
         self.monitor = Monitor(sample_period_ns)
+        self._description = Description()
         self.monitor.clock = ClockMap(inventory.clock.now_ns)
         self._describe_connections()
         self.flows: list[RunningFlow] = []
@@ -151,20 +152,9 @@ class Emulator:
             self._describe_connections()
 
     def _describe_connections(self) -> None:
-        inventory, links = self.inventory, self.compiler.link_of
-        described = [
-            MonitoredConnection(
-                id=conn.id,
-                name=conn.name,
-                local_link=links[LinkName(conn.id, "local")],
-                peer_link=links[LinkName(conn.id, "peer")],
-                cap_bps=conn.bandwidth_mbps * BPS_PER_MBPS,
-                local=SideInfo(inventory.vpcs[conn.local.vpc_id].name, conn.local.interface_name),
-                peer=SideInfo(inventory.vpcs[conn.peer.vpc_id].name, conn.peer.interface_name),
-            )
-            for conn in inventory.peer_conns.values()
-        ]
-        self.monitor.describe(self.now_ns, described, self.engine.counters()._asdict())
+        described = self._description.update(self.inventory, self.links_of)
+        if described is not None:
+            self.monitor.describe(self.now_ns, described, self.engine.counters()._asdict())
 
     # -- traffic --------------------------------------------------------------------------
 
