@@ -24,6 +24,7 @@ from netsim.errors import InvalidError, NotFoundError, UsageError
 from netsim.prefix import parse_addr
 from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
+from netsim.probe.journal import let_settle
 from netsim.probe.sending import Sent, send
 from netsim.probe.steps import Trace, trace
 from netsim.probe.traceroute import TracerouteResult, traceroute
@@ -143,11 +144,13 @@ class Lab(Emulator):
     def check(self, progress: Progress | None = None, notice: Callable[[str], None] | None = None) -> list[Verdict]:
         """Whether the topology's expectations hold: reachability by probes, flows by a run.
 
-        The flows run first, in a network that has seen no other packet.
+        The flows run first, in a network that has seen no other packet; when the queues they
+        filled are empty again, the probes follow.
         """
         flows: dict[str, dict[str, Any]] = {}
         if any(expectation.is_about_flow for expectation in self.topology.expect):
             flows = {flow["name"]: flow for flow in self.run(progress=progress, notice=notice).to_dict()["flows"]}
+            let_settle(self)
         return [check_expectation(self, expectation, flows) for expectation in self.topology.expect]
 
     # -- packets --------------------------------------------------------------------------

@@ -97,6 +97,13 @@ class Probe:
                 self._open[seq] -= 1
 
 
+def let_settle(emulator: Emulator, wait_ns: int = WAIT_NS) -> None:
+    """Let time pass until nothing is under way, at most `wait_ns`."""
+    deadline_ns = emulator.now_ns + wait_ns
+    while emulator.now_ns < deadline_ns and (next_ns := emulator.engine.next_event_ns()) is not None:
+        emulator.advance(min(deadline_ns, max(next_ns + 1, emulator.now_ns + _SLICE_NS)))
+
+
 def read_journal(emulator: Emulator) -> Iterator[Record]:
     """What was recorded since the last look, by time; at one instant in the order it happened."""
     return records_of(emulator.take_journal())
