@@ -46,13 +46,17 @@ class PlainWalk:
     def fate(self, sender: Instance, src: int, dst: int) -> Fate:
         """How a packet of TTL 64 from `sender` ends."""
         subnet = self.inventory.subnets[sender.subnet_id].cidr
-        octet = dst >> 24
-        if octet in (0, 127) or 224 <= octet <= 239 or dst == 0xFFFFFFFF:
-            return "bad_destination", None
         found = self.owner(sender.vpc_id, dst)
         if subnet.has(dst) and found != "router":
             return self.handed_over(found)
-        return self.routed(sender.vpc_id, src, dst)
+        return self.fate_of_router(sender.vpc_id, src, dst)
+
+    def fate_of_router(self, vpc: str, src: int, dst: int) -> Fate:
+        """How a packet ends that an instance of `vpc` hands to its router; nothing is said of its subnet."""
+        octet = dst >> 24
+        if octet in (0, 127) or 224 <= octet <= 239 or dst == 0xFFFFFFFF:
+            return "bad_destination", None
+        return self.routed(vpc, src, dst)
 
     def routed(self, vpc: str, src: int, dst: int) -> Fate:
         """How a packet that a router of `vpc` gets from an instance of its own ends."""
