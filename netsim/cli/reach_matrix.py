@@ -1,0 +1,85 @@
+"""All pairs for people: a matrix by VPC or subnet, and what the reasons are.
+
+ok      every pair of instances is reachable       no      none is
+2/6     so many of so many are                     -       there is no pair
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from netsim.cli.output import print_json, print_line, safe, table
+from netsim.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from netsim.verify.network import Network
+    from netsim.verify.pairs import PairTable
+
+MOST_COLUMNS = 20
+"""A wider matrix is read by nobody: then the rows are listed that are not all reachable."""
+
+MOST_ROWS = 60
+
+Counts = dict[str, int]
+
+
+def print_all_pairs(settings: Settings, network: Network, by: str) -> int:
+    """Print every ordered pair of instances; the exit code: 0 if all are reachable, else 1."""
+    from netsim.verify.pairs import all_pairs
+
+    pairs = all_pairs(network)
+    counts = pairs.counts()
+    is_all = counts["reachable"] == len(pairs)
+    if settings.is_json:
+        print_json(pairs.to_dict())
+        return 0 if is_all else 1
+    names, cells = _cells(pairs, by)
+    if len(names) <= MOST_COLUMNS:
+        print_line(_matrix(names, cells))
+    elif not is_all:
+        print_line(_list(names, cells))
+    n = len(pairs)
+    print_line(
+        f"{n:,} pair{'s' * (n != 1)}: {counts['reachable']:,} reachable, {counts['one_way']:,} one way, "
+        f"{counts['not_reachable']:,} not reachable"
+    )
+    for reason, n_pairs in pairs.reasons().items():
+        print_line(f"  {n_pairs:>8,}  {reason}")
+    return 0 if is_all else 1
+
+
+def _cells(pairs: PairTable, by: str) -> tuple[dict[str, str], dict[tuple[str, str], Counts]]:
+    """The names of rows and columns by id, in the order of the file, and the counts of the cells."""
+    inventory = pairs.network.inventory
+    if by == "subnet":
+        names = {
+            subnet.id: f"{inventory.vpcs[subnet.vpc_id].name}/{subnet.name}" for subnet in inventory.subnets.values()
+        }
+        cells = pairs.by_subnet()
+    else:
+        names = {vpc.id: vpc.name for vpc in inventory.vpcs.values()}
+        cells = pairs.by_vpc()
+    has_instances = {key for pair in cells for key in pair}
+    return {key: safe(name) for key, name in names.items() if key in has_instances}, cells
+
+
+def _matrix(names: dict[str, str], cells: dict[tuple[str, str], Counts]) -> str:
+    rows = [[names[a], *(_cell(cells.get((a, b))) for b in names)] for a in names]
+    # As rows: a header of its own would turn names to capitals.
+    text = table([["from \\ to", *names.values()], *rows], [""] * (len(names) + 1))
+    return text.partition("\n")[2]
+
+
+def _list(names: dict[str, str], cells: dict[tuple[str, str], Counts]) -> str:
+    wrong = [(a, b, counts) for (a, b), counts in cells.items() if counts["reachable"] < sum(counts.values())]
+    rows = [(names[a], names[b], *counts.values()) for a, b, counts in wrong[:MOST_ROWS]]
+    text = table(rows, ("from", "to", "reachable", "one way", "not reachable"))
+    more = len(wrong) - MOST_ROWS
+    return text if more <= 0 else f"{text}\n… {more:,} more rows; --json has all"
+
+
+def _cell(counts: Counts | None) -> str:
+    if counts is None:
+        return "-"
+    n = sum(counts.values())
+    return {n: "ok", 0: "no"}.get(counts["reachable"], f"{counts['reachable']}/{n}")
