@@ -19,11 +19,16 @@ MAX_TIME_NS = 2**61
 
 
 def s_to_ns(seconds: float) -> int:
-    """Seconds to ns, to the nearest; exact for every decimal of up to six places below 10^9 s."""
+    """Seconds to ns, to the nearest; exact for every decimal of up to six places below 10^9 s.
+
+    A float is read as the shortest decimal that it is the float of: what a person wrote. The float
+    itself lies up to 60 ns beside that at 10^9 s.
+    """
     if isinstance(seconds, int):
         return seconds * NS_PER_S
-    whole = int(seconds // 1)
-    return whole * NS_PER_S + round((seconds - whole) * NS_PER_S)
+    from decimal import Decimal  # only floats need it, and `netsim --help` has none
+
+    return int((Decimal(repr(float(seconds))) * NS_PER_S).to_integral_value())
 
 
 def ms_to_ns(milliseconds: float) -> int:
