@@ -175,7 +175,7 @@ class Lab(Emulator):
         return Network(self.fib, self.compiler, self.inventory)
 
     def check(self, progress: Progress | None = None, notice: Callable[[str], None] | None = None) -> list[Verdict]:
-        """Whether the topology's expectations hold: reachability by probes, flows by a run.
+        """Whether the topology's expectations hold: reachability by probes and by proof, flows by a run.
 
         The flows run first, in a network that has seen no other packet; when the queues they
         filled are empty again, the probes follow.
@@ -184,7 +184,8 @@ class Lab(Emulator):
         if any(expectation.is_about_flow for expectation in self.topology.expect):
             flows = {flow["name"]: flow for flow in self.run(progress=progress, notice=notice).to_dict()["flows"]}
             let_settle(self)
-        return [check_expectation(self, expectation, flows) for expectation in self.topology.expect]
+        network = self.network()
+        return [check_expectation(self, expectation, flows, network) for expectation in self.topology.expect]
 
     # -- packets --------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from netsim.cli.explain import code_rows
 from netsim.cli.files import check_writable, write_file
 from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
+from netsim.cli.main import EXIT_BUG
 from netsim.cli.output import print_json, print_line, safe
 from netsim.cli.progress import Progress
 from netsim.cli.settings import Settings
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
 def command(settings: Settings, file: str | None, junit: str | None) -> int:
-    """Check the expectations of a topology file by sending packets and running its flows.
+    """Check the expectations of a topology file by sending packets, by proof, and by running its flows.
 
-    Prints ok or FAIL for each, and for a failed one what happened instead and why. Exits 1 if any fails.
+    Prints ok or FAIL for each, and for a failed one what happened instead and why. Exits 1 if any fails, and 70
+    if sending and proof differ: then netsim is wrong, and both answers are printed.
     """
     lab = open_lab(settings, file)
     if junit is not None:
@@ -44,6 +47,9 @@ def command(settings: Settings, file: str | None, junit: str | None) -> int:
             for text in _texts(settings, verdict, line):
                 print_line(text)
         print_line(_total(verdicts))
+    if n := sum(verdict.is_disputed for verdict in verdicts):
+        sys.stderr.write(f"netsim: {n} of the answers differ between sending and proof (a bug of netsim, report it)\n")
+        return EXIT_BUG
     return 0 if holds else 1
 
 
@@ -53,6 +59,11 @@ def _lines_of(topology: Topology) -> list[int]:
 
 def _texts(settings: Settings, verdict: Verdict, line: int) -> Iterator[str]:
     expected = safe(str(verdict.expectation))
+    if verdict.is_disputed:
+        yield f"{_paint(settings, 'BUG', 'magenta')}   {expected}"
+        yield f"        sending   {safe(verdict.found)}"
+        yield f"        proof     {safe(verdict.proven)}"
+        return
     if verdict.holds:
         yield f"{_paint(settings, 'ok', 'green')}    {expected}"
         if settings.verbosity > 0:
@@ -90,6 +101,7 @@ def _as_json(verdict: Verdict, line: int) -> dict[str, Any]:
         "about": "flow" if verdict.expectation.is_about_flow else "path",
         "holds": verdict.holds,
         "found": verdict.found,
+        "proven": verdict.proven or None,
     }
 
 
@@ -97,15 +109,19 @@ def _junit(topology: Topology, verdicts: list[Verdict]) -> str:
     """JUnit XML as CI systems read it: a test case for each expectation."""
     from netsim.monitor.svg import element
 
-    failed = sum(not verdict.holds for verdict in verdicts)
+    errors = sum(verdict.is_disputed for verdict in verdicts)
+    failed = sum(not verdict.holds and not verdict.is_disputed for verdict in verdicts)
     cases = []
     for verdict in verdicts:
         opened = element("testcase", name=str(verdict.expectation), classname=topology.name).removesuffix("/>")
-        if verdict.holds:
+        if verdict.is_disputed:
+            error = element("error", "a bug of netsim", message=f"sending: {verdict.found}, proof: {verdict.proven}")
+            cases.append(f"  {opened}>{error}</testcase>")
+        elif verdict.holds:
             cases.append(f"  {opened}/>")
         else:
             failure = element("failure", _meaning(verdict.found), message=f"found: {verdict.found}")
             cases.append(f"  {opened}>{failure}</testcase>")
-    suite = element("testsuite", name=topology.name, tests=len(verdicts), failures=failed, errors=0, skipped=0)
+    suite = element("testsuite", name=topology.name, tests=len(verdicts), failures=failed, errors=errors, skipped=0)
     body = "".join(f"{case}\n" for case in cases)
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{suite.removesuffix("/>")}>\n{body}</testsuite>\n'

@@ -1,8 +1,9 @@
-"""Do a topology's expectations hold? Answered by really sending.
+"""Do a topology's expectations hold? Answered by really sending, and by proof.
 
 Reachability is asked with a packet there and what it causes back: an echo request and its reply,
 or for a port a TCP SYN and the SYN-ACK, or a UDP datagram and one the other way. A flow's
-figures are read from a run.
+figures are read from a run. The proof (`netsim.verify`) must say the same of reachability: if it does
+not, one of the two is wrong, and that is a defect of netsim, never of the topology.
 """
 
 from __future__ import annotations
@@ -21,12 +22,21 @@ from netsim.packet.parse import MIN_HEADER_BYTES
 from netsim.probe.journal import Probe, Record
 from netsim.traffic.expectation import Expectation
 from netsim.units import BPS_PER_MBPS
+from netsim.verify.endpoint import instance_endpoint
+from netsim.verify.network import Network
+from netsim.verify.reach import judge
 
 PROBE_PORT = 50_000
 TCP_BYTES = 20
 PORT_CLOSED = "port_closed"
 NO_RETURN_ROUTE = "no_return_route"
 OVERLAPPING_CIDR = "overlapping_cidr"
+
+NOT_PROVEN = frozenset(
+    fate.symbol
+    for fate in (Disposition.IN_FLIGHT, Disposition.QUEUE_FULL, Disposition.POLICED, Disposition.MTU_EXCEEDED)
+)
+"""Fates that depend on sizes, caps and delays; proofs are about rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +55,17 @@ class Reached:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One expectation and whether it holds; `found` says what happened instead, or as expected."""
+    """One expectation and whether it holds; `found` says what happened instead, or as expected.
+
+    `proven` is what the proof says, in the same words; "" of flows, which it does not cover.
+    `is_disputed`: the two differ, which is a defect of netsim.
+    """
 
     expectation: Expectation
     holds: bool
     found: str
+    proven: str = ""
+    is_disputed: bool = False
 
 
 def probe_pair(emulator: Emulator, a: Instance, b: Instance, port: tuple[int, int] | None = None) -> Reached:
@@ -69,8 +85,13 @@ def probe_pair(emulator: Emulator, a: Instance, b: Instance, port: tuple[int, in
     return Reached("one_way", reason, there.forward, back.forward)
 
 
-def check_expectation(emulator: Emulator, expectation: Expectation, flows: dict[str, dict[str, Any]]) -> Verdict:
-    """Whether it holds; `flows` are the flows of a run's result, by name."""
+def check_expectation(
+    emulator: Emulator, expectation: Expectation, flows: dict[str, dict[str, Any]], network: Network | None = None
+) -> Verdict:
+    """Whether it holds; `flows` are the flows of a run's result, by name.
+
+    `network` saves making one for the proof; one that the emulator has gone on from is not used.
+    """
     if expectation.is_about_flow:
         return _check_flow(expectation, flows)
     inventory = emulator.inventory
@@ -78,8 +99,22 @@ def check_expectation(emulator: Emulator, expectation: Expectation, flows: dict[
     reached = probe_pair(emulator, a, b, expectation.port)
     is_reachable = reached.verdict == "reachable"
     holds = is_reachable == expectation.reachable and expectation.because in (None, reached.reason)
-    found = reached.verdict.replace("_", " ") + (f" because {reached.reason}" if reached.reason else "")
-    return Verdict(expectation, holds, found)
+    if network is None or network.fib is not emulator.fib:
+        network = Network(emulator.fib, emulator.compiler, inventory)
+    ends = instance_endpoint(network, a.id), instance_endpoint(network, b.id)
+    proven = judge(network, *ends, expectation.port)
+    differs = (reached.verdict, reached.reason) != (proven.verdict, proven.reason)
+    return Verdict(
+        expectation,
+        holds,
+        _words(reached.verdict, reached.reason),
+        _words(proven.verdict, proven.reason),
+        is_disputed=differs and reached.reason not in NOT_PROVEN,
+    )
+
+
+def _words(verdict: str, reason: str) -> str:
+    return verdict.replace("_", " ") + (f" because {reason}" if reason else "")
 
 
 def _check_flow(expectation: Expectation, flows: dict[str, dict[str, Any]]) -> Verdict:

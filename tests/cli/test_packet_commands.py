@@ -158,6 +158,37 @@ def test_check_json_and_junit(capsys: Capsys, tmp_path: Path) -> None:
     assert failures == [row["expectation"] for row in answer["expectations"] if not row["holds"]]
 
 
+def test_check_asks_the_proof_too(capsys: Capsys) -> None:
+    _, answer = run_json(capsys, "check")
+    proven = [row["proven"] for row in answer["expectations"]]
+    assert proven == [
+        "reachable",
+        "one way because no_return_route",
+        "not reachable because bad_state_route",
+        None,
+        None,
+    ]
+
+
+def test_a_proof_that_differs_from_sending_is_our_bug(
+    capsys: Capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from netsim.verify import reach
+
+    monkeypatch.setattr(reach, "reason_of_return", lambda disposition: f"not_{disposition.symbol}")
+    report = tmp_path / "out.xml"
+    code, out, err = run(capsys, "check", "--junit", str(report))
+    assert code == 70
+    suite = ET.parse(report).getroot()  # noqa: S314 - our own output
+    assert (suite.attrib["errors"], suite.attrib["failures"], len(suite.findall("*/error"))) == ("1", "2", 1)
+    assert out.splitlines()[1:4] == [
+        "BUG   job-1 -> db-1: reachable",
+        "        sending   one way because no_return_route",
+        "        proof     one way because not_no_route",
+    ]
+    assert err == "netsim: 1 of the answers differ between sending and proof (a bug of netsim, report it)\n"
+
+
 def test_check_holds(tmp_path: Path, capsys: Capsys) -> None:
     file = tmp_path / "good.netsim.yaml"
     text = SHOP.read_text(encoding="utf-8")
