@@ -161,6 +161,21 @@ def test_numbers_stay_with_their_resources_whatever_is_edited() -> None:
     assert len(links) > 2 * len(cloud.inventory.peer_conns)
 
 
+def test_a_fib_handed_out_never_changes() -> None:
+    """An engine may hold it while the next one is compiled."""
+    cloud = RandomCloud(21)
+    cloud.grow(150)
+    compiler = FibCompiler()
+    handed_out = []
+    for _ in range(25):
+        fib = compiler.compile(cloud.inventory)
+        handed_out.append((fib, [array.copy() for array in fib]))
+        cloud.grow(6)
+    for fib, as_it_was in handed_out:
+        assert all(np.array_equal(now, then) for now, then in zip(fib, as_it_was, strict=True))
+        assert not any(array.flags.writeable for array in fib)
+
+
 def test_what_is_gone_stays_as_a_dead_record(linked: Inventory) -> None:
     linked.apply(e.CreateRoute("shop", "0.0.0.0/0", "10.1.0.0/16", "int-1"))
     compiler = FibCompiler()
@@ -250,6 +265,25 @@ def test_a_connection_that_is_not_active_takes_nothing(cloud: Inventory, state: 
     cloud.apply(e.CreateRoute("shop", "0.0.0.0/0", "10.1.0.0/16", "a"))
     compiler = FibCompiler()
     assert Lookups(compiler, compiler.compile(cloud)).ask(cloud.vpc("shop").id, WEB, DB)[0] == "bad_state_route"
+
+
+def test_every_instance_keeps_its_own_facts_whatever_is_edited() -> None:
+    cloud = RandomCloud(31)
+    compiler = FibCompiler()
+    listening = 0
+    for _ in range(30):
+        cloud.grow(12)
+        fib = compiler.compile(cloud.inventory)
+        rows = table_of(fib.inst, f.INST_WORDS).tolist()
+        for instance_id, instance in cloud.inventory.instances.items():
+            node, addr, first, last, mbps, port, count = rows[compiler.inst_of[instance_id]]
+            cidr = cloud.inventory.subnets[instance.subnet_id].cidr
+            assert (node, addr, mbps) == (compiler.node_of[instance.vpc_id], instance.addr, instance.nic_mbps)
+            assert (first, last) == (cidr.first, cidr.last)
+            ports = fib.port[port : port + count].tolist()
+            assert ports == sorted(proto << 16 | number for proto, number in instance.listen)
+            listening += count
+    assert listening > 200
 
 
 def test_ports_are_listed_once_and_in_order(cloud: Inventory) -> None:

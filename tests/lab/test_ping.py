@@ -80,6 +80,8 @@ def test_a_reply_after_the_time_out_does_not_count() -> None:
     late = lab.ping("web-1", "db-1", timeout_s=0.5)
     assert (late.received, late.duration_ns) == (0, 500_000_000)
     assert lab.ping("web-1", "db-1", timeout_s=0.7).received == 1
+    # The first reply comes 0.6 s after its request, while the second is still waited for.
+    assert lab.ping("web-1", "db-1", 2, interval_s=0.3, timeout_s=0.5).outcomes == (None, None)
 
 
 def test_a_slow_reply_of_an_earlier_request_finds_its_place() -> None:

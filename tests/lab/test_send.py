@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -265,3 +266,12 @@ def test_fragments_are_cut_again_at_a_smaller_mtu() -> None:
     (reply,) = defragment(PacketList(sent.answers))
     assert bytes(reply[ICMP].payload) == bytes(packet[ICMP].payload)
     assert max(len(piece) for piece in sent.answers) <= 300
+
+
+def test_fragments_that_come_far_apart_are_all_waited_for() -> None:
+    """At 1 Mbit/s and with a burst of one, each leaves 12 ms after the one before."""
+    lab = two_vpc_lab(bandwidth_mbps=1, burst_bytes=1500)
+    sent = only(lab, IP(dst=DB_1) / ICMP(id=3) / (b"z" * 4400))
+    assert sent.dispositions == (Disposition.DELIVERED,) * 3
+    assert len(sent.answers) == 3
+    assert [after.at_ns - before.at_ns > 11_000_000 for before, after in pairwise(sent.delivered)] == [True, True]
