@@ -16,6 +16,7 @@ from netsim.controlplane import edit as e
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import PeerConn, PeerConnState
+from netsim.controlplane.route_table import RouteRule
 from netsim.controlplane.values import MAX_NAME_CHARS
 from netsim.controlplane.vpc import Vpc
 from netsim.dataplane.batch import PROTO_TCP
@@ -149,6 +150,61 @@ def _open_port(network: Network, answer: Reach) -> Fix:
     )
 
 
+def revive(inventory: Inventory, conn: PeerConn) -> Fix:
+    """What makes a consulting or expired connection active."""
+    name = _conn_ref(inventory, conn)
+    if conn.state is PeerConnState.CONSULTING:
+        text = f"peer connection {conn.name}: {conn.peer.account} must accept the request"
+        return Fix(text, (e.AcceptPeerConn(conn.id),), (_command("peer", "accept", name),))
+    text = f"peer connection {conn.name}: its prepaid period is over, renew it"
+    return Fix(text, (e.RenewPeerConn(conn.id),), (_command("peer", "renew", name),))
+
+
+def delete_rule(inventory: Inventory, rule: RouteRule) -> Fix:
+    """Take a rule away."""
+    place = f"in {inventory.vpcs[rule.vpc_id].name}'s route table"
+    pair = f"source {rule.source}, destination {rule.destination}"
+    return Fix(
+        f"{place}: delete rule {rule.id} ({pair})", (e.DeleteRoute(rule.id),), (_command("route", "delete", rule.id),)
+    )
+
+
+def set_relay(inventory: Inventory, vpc: Vpc) -> Fix:
+    """Let packets pass through a VPC."""
+    return Fix(
+        f"{vpc.name}: turn the relay role on, so that packets may pass through",
+        (e.SetRelay(vpc.id, relay=True),),
+        (_command("vpc", "update", _ref(inventory, vpc), relay="on"),),
+    )
+
+
+def create_rule(inventory: Inventory, vpc: Vpc, source: Prefix, destination: Prefix, conn: PeerConn) -> Fix:
+    """Add a rule over a connection of the VPC."""
+    interface, shown = interface_of(inventory, vpc.id, conn)
+    return _new_rule(inventory, vpc, source, destination, interface, shown)
+
+
+def interface_of(inventory: Inventory, vpc_id: str, conn: PeerConn) -> tuple[str, str]:
+    """The interface of a connection in a VPC, as edits and as people call it: by name where that is clear."""
+    side = conn.side_in(vpc_id)
+    names = [other.side_in(vpc_id).interface_name for other in inventory.peer_conns_of(vpc_id)]
+    is_clear = side.interface_name and names.count(side.interface_name) == 1
+    return side.interface_id, side.interface_name if is_clear else side.interface_id
+
+
+def _new_rule(inventory: Inventory, vpc: Vpc, source: Prefix, destination: Prefix, interface: str, shown: str) -> Fix:
+    return Fix(
+        f"in {vpc.name}'s route table: source {source}, destination {destination}, next hop {shown}",
+        (e.CreateRoute(vpc.id, source, destination, interface),),
+        (
+            _command(
+                "route", "create", vpc=_ref(inventory, vpc), source=str(source), destination=str(destination),
+                next_hop=shown,
+            ),
+        ),
+    )  # fmt: skip
+
+
 class _Writer:
     """Writes the changes of one step."""
 
@@ -161,27 +217,15 @@ class _Writer:
         """Relay, connection, rule: in the order in which they must be made."""
         step = self._step
         if step.needs_relay:
-            yield Fix(
-                f"{step.vpc.name}: turn the relay role on, so that packets may pass through",
-                (e.SetRelay(step.vpc.id, relay=True),),
-                (_command("vpc", "update", self._vpc, relay="on"),),
-            )
+            yield set_relay(self._inventory, step.vpc)
         if step.conn is None:
             yield from self._create()
         elif step.conn.state is PeerConnState.CONSULT_FAILED:
             yield from self._ask_again(step.conn)
         elif not step.conn.is_active:
-            yield self._revive(step.conn)
+            yield revive(self._inventory, step.conn)
         if step.rule is not None:
             yield self._rule(step.rule)
-
-    def _revive(self, conn: PeerConn) -> Fix:
-        name = _conn_ref(self._inventory, conn)
-        if conn.state is PeerConnState.CONSULTING:
-            text = f"peer connection {conn.name}: {conn.peer.account} must accept the request"
-            return Fix(text, (e.AcceptPeerConn(conn.id),), (_command("peer", "accept", name),))
-        text = f"peer connection {conn.name}: its prepaid period is over, renew it"
-        return Fix(text, (e.RenewPeerConn(conn.id),), (_command("peer", "renew", name),))
 
     def _ask_again(self, conn: PeerConn) -> Iterator[Fix]:
         """A request that failed never comes back: delete it and ask again."""
@@ -243,25 +287,15 @@ class _Writer:
 
     def _rule(self, rule: RuleChange) -> Fix:
         interface, shown = self._next_hop()
-        place = f"in {self._step.vpc.name}'s route table"
         if rule.instead_of is not None and rule.instead_of.rule is not None:
             changed = rule.instead_of.rule
             pair = f"source {rule.source}, destination {rule.destination}"
             return Fix(
-                f"{place}: rule {changed.id} ({pair}): change its next hop to {shown}",
+                f"in {self._step.vpc.name}'s route table: rule {changed.id} ({pair}): change its next hop to {shown}",
                 (e.UpdateRoute(changed.id, next_hop=interface),),
                 (_command("route", "update", changed.id, next_hop=shown),),
             )
-        return Fix(
-            f"{place}: source {rule.source}, destination {rule.destination}, next hop {shown}",
-            (e.CreateRoute(self._step.vpc.id, rule.source, rule.destination, interface),),
-            (
-                _command(
-                    "route", "create", vpc=self._vpc, source=str(rule.source), destination=str(rule.destination),
-                    next_hop=shown,
-                ),
-            ),
-        )  # fmt: skip
+        return _new_rule(self._inventory, self._step.vpc, rule.source, rule.destination, interface, shown)
 
     def _next_hop(self) -> tuple[str, str]:
         """The interface as edits and as people call it."""
@@ -270,10 +304,7 @@ class _Writer:
             old = "" if step.conn is None else step.conn.side_in(vpc_id).interface_name
             name = old or self._interface_name()
             return name, name
-        side = step.conn.side_in(vpc_id)
-        names = [conn.side_in(vpc_id).interface_name for conn in self._inventory.peer_conns_of(vpc_id)]
-        is_clear = side.interface_name and names.count(side.interface_name) == 1
-        return side.interface_id, side.interface_name if is_clear else side.interface_id
+        return interface_of(self._inventory, vpc_id, step.conn)
 
 
 def _ref(inventory: Inventory, vpc: Vpc) -> str:
