@@ -22,7 +22,7 @@ from netsim.controlplane.fib_compiler import FibCompiler, LinkName
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import SIDES
 from netsim.dataplane import state
-from netsim.dataplane.batch import ORIGINAL, PROTO_UDP, WATCH, PacketBatch
+from netsim.dataplane.batch import MF, ORIGINAL, PROTO_UDP, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine, Totals
 from netsim.dataplane.fib import Fib
 from netsim.dataplane.trace import J_EVENT, JOURNAL_WORDS, TAPS
@@ -32,7 +32,7 @@ from netsim.monitor.description import Description
 from netsim.monitor.monitor import Monitor
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
-from netsim.packet.reassembly import whole_of
+from netsim.packet.reassembly import KeptFragments
 from netsim.packet.render import render
 from netsim.traffic.flow import FlowSpec
 from netsim.traffic.running import RunningFlow, start_generated
@@ -90,6 +90,7 @@ class Emulator:
         self.flows: list[RunningFlow] = []
         self._packets_of: dict[int, FlowPackets] = {}
         self._originals: list[bytes] = []
+        self._fragments = KeptFragments()
         self._hand_flow_of: dict[int, int] = {}
         self._journal: list[Ints] = []
         self._tapped: list[Ints] = []
@@ -219,7 +220,10 @@ class Emulator:
     def keep_packets(self, batch: PacketBatch, payload_bytes: Ints, disposition: Ints, raws: list[bytes]) -> int:
         """Put hand-made packets, with their bytes, into the store; the number of the first row."""
         self._originals += raws
-        return self.engine.keep(batch, payload_bytes, disposition)
+        first = self.engine.keep(batch, payload_bytes, disposition)
+        for i in np.flatnonzero((batch["frag_offset"] > 0) | (batch["flags"] & MF > 0)).tolist():
+            self._fragments.add(first + i, raws[i])
+        return first
 
     def inject(self, raws: list[bytes | None], instance_id: str, at_ns: list[int], flags: int = WATCH) -> Ints:
         """Let an instance send IP packets at these ascending times; their rows in the store, int64[n].
@@ -258,7 +262,7 @@ class Emulator:
     def _whole_original(self, flow: int, seq: int) -> bytes:
         """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""
         raw = self.original(flow, seq)
-        return raw if flow in self._packets_of else whole_of(raw, self._originals)
+        return raw if flow in self._packets_of else self._fragments.whole_of(seq, raw)
 
     # -- time -----------------------------------------------------------------------------
 

@@ -68,20 +68,36 @@ def _joined(first: tuple[bytes, Sent], body: bytes) -> bytes | None:
     return head + body
 
 
-def whole_of(raw: bytes, others: Iterable[bytes]) -> bytes:
-    """The datagram that fragment `raw` is a piece of, put together from `others` (itself among them).
+class KeptFragments:
+    """Of packets kept by number, which ones are pieces of one datagram.
 
-    `raw` as it is when it is no fragment, does not parse, or pieces are missing.
+    Identifications come round: a fragment begins another datagram when its own is whole already,
+    or has a piece with other data in its place.
     """
-    sent = take_apart(raw)
-    if sent is None or not (sent.frag_offset or sent.flag_bits & MF_BIT):
-        return raw
-    kin = []
-    for other in others:
-        piece = take_apart(other)
-        if piece is not None and _key(piece) == _key(sent):
-            kin.append(other)
-    return reassemble(kin) or raw
+
+    def __init__(self) -> None:
+        self._unfinished: dict[Key, list[bytes]] = {}
+        self._pieces_of: dict[int, list[bytes]] = {}
+
+    def add(self, number: int, raw: bytes) -> None:
+        """Packet `number` is kept; what is no fragment is passed over."""
+        sent = take_apart(raw)
+        if sent is None or not (sent.frag_offset or sent.flag_bits & MF_BIT):
+            return
+        key = _key(sent)
+        pieces = self._unfinished.get(key)
+        if pieces is None or _contradicts(pieces, sent):
+            pieces = self._unfinished[key] = []
+        pieces.append(raw)
+        self._pieces_of[number] = pieces
+        if any(_is_last(piece) for piece in pieces) and reassemble(pieces) is not None:
+            del self._unfinished[key]
+
+    def whole_of(self, number: int, raw: bytes) -> bytes:
+        """The datagram that packet `number` is a piece of; `raw`, which is the packet itself, when it is
+        no fragment or pieces are missing.
+        """
+        return reassemble(self._pieces_of.get(number, [])) or raw
 
 
 class Reassembler:
@@ -120,6 +136,11 @@ class Reassembler:
 
 def _key(sent: Sent) -> Key:
     return sent.src, sent.dst, sent.proto, sent.ident
+
+
+def _contradicts(pieces: Iterable[bytes], other: Sent) -> bool:
+    held = (take_apart(piece) for piece in pieces)
+    return any(sent is not None and sent.frag_offset == other.frag_offset and sent.body != other.body for sent in held)
 
 
 def _is_last(raw: bytes) -> bool:

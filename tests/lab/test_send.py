@@ -26,6 +26,7 @@ from netsim.dataplane.disposition import Disposition
 from netsim.errors import NotFoundError, UsageError
 from netsim.lab import Lab
 from netsim.probe.sending import SentPacket
+from netsim.units import NS_PER_S
 from tests.clouds import DATA_ROUTER, DB_1, WEB_1, WEB_2, two_vpc_lab
 
 OPTIONS = {
@@ -266,6 +267,19 @@ def test_fragments_are_cut_again_at_a_smaller_mtu() -> None:
     (reply,) = defragment(PacketList(sent.answers))
     assert bytes(reply[ICMP].payload) == bytes(packet[ICMP].payload)
     assert max(len(piece) for piece in sent.answers) <= 300
+
+
+def test_an_identification_that_comes_round_does_not_mix_two_datagrams(lab: Lab) -> None:
+    """scapy numbers every packet 1; each is answered with its own data, also when a piece of one before is missing."""
+    for fill in (b"a", b"b"):
+        sent = lab.send(fragment(IP(src=WEB_1, dst=DB_1) / ICMP(id=2) / (fill * 3000)), "web-1")
+        (reply,) = defragment(PacketList(sent.answers))
+        assert bytes(reply[ICMP].payload) == fill * 3000
+    lab.send(fragment(IP(src=WEB_1, dst=DB_1) / ICMP(id=2) / (b"c" * 3000))[:1], "web-1")
+    lab.advance(lab.now_ns + 31 * NS_PER_S)  # the host has given the piece up
+    sent = lab.send(fragment(IP(src=WEB_1, dst=DB_1) / ICMP(id=2) / (b"d" * 3000)), "web-1")
+    (reply,) = defragment(PacketList(sent.answers))
+    assert bytes(reply[ICMP].payload) == b"d" * 3000
 
 
 def test_fragments_that_come_far_apart_are_all_waited_for() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from netsim.dataplane.batch import MF
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
-from netsim.packet.reassembly import MAX_UNFINISHED, Reassembler, reassemble
+from netsim.packet.reassembly import MAX_UNFINISHED, KeptFragments, Reassembler, reassemble
 from netsim.packet.render import render
 
 WHOLE = FlowPackets(flow=1, src=0x0A000001, dst=0x0A010002, packet_bytes=3028).packet(1)
@@ -80,3 +80,26 @@ def test_unfinished_datagrams_are_bounded() -> None:
     for seq in np.arange(MAX_UNFINISHED + 50).tolist():
         assert reassembler.add(cut(flow.packet(seq), 1000)[0]) is None
     assert len(reassembler) == MAX_UNFINISHED
+
+
+def test_kept_fragments_are_told_apart_when_their_identification_comes_round() -> None:
+    from scapy.layers.inet import IP, fragment
+
+    kept = KeptFragments()
+    wholes = [bytes(IP(src="10.0.0.1", dst="10.0.0.2", id=1) / (fill * 100)) for fill in (b"a", b"b")]
+    pieces = [bytes(piece) for whole in wholes for piece in fragment(IP(whole), fragsize=40)]
+    for number, piece in enumerate(pieces):
+        kept.add(number, piece)
+    found = [kept.whole_of(number, piece) for number, piece in enumerate(pieces)]
+    assert found == [wholes[0]] * 3 + [wholes[1]] * 3
+
+
+def test_kept_fragments_without_their_kin_and_other_packets_stay_as_they_are() -> None:
+    from scapy.layers.inet import IP, fragment
+
+    kept = KeptFragments()
+    whole = bytes(IP(src="10.0.0.1", dst="10.0.0.2", id=1) / (b"a" * 100))
+    lonely = bytes(fragment(IP(whole), fragsize=40)[1])
+    for number, raw in enumerate((whole, lonely, b"", b"\x45")):
+        kept.add(number, raw)
+        assert kept.whole_of(number, raw) == raw
