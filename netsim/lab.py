@@ -36,6 +36,7 @@ from netsim.units import NS_PER_S, s_to_ns
 from netsim.version import __version__
 
 if TYPE_CHECKING:
+    from netsim.verify.finding import Finding
     from netsim.verify.network import Network
     from netsim.verify.pairs import PairTable
     from netsim.verify.reach import Reach
@@ -168,6 +169,12 @@ class Lab(Emulator):
 
         return all_pairs(self.network())
 
+    def lint(self) -> list[Finding]:
+        """What is wrong, useless or surprising in the network now, worst first."""
+        from netsim.verify.findings import findings
+
+        return findings(self.network())
+
     def network(self) -> Network:
         """What proofs are about: the very arrays that packets meet now; after an edit, ask for another."""
         from netsim.verify.network import Network
@@ -254,10 +261,12 @@ class Lab(Emulator):
         by_addr = {instance.addr: instance.id for instance in [*players.values(), *ends]}
         sides = []
         for side in plan.sides:
-            others = {other.addr for other in plan.sides if other is not side}
-            to_id = by_addr[others.pop()] if len(others) == 1 else None
-            from_id = by_addr[side.addr]
-            sides.append(StoredSide(from_id, to_id, side.batch, side.payload_bytes, list(side.packets)))
+            # One for each of its counterparts: a packet counts as received where it was meant to go.
+            for addr in sorted({int(dst) for dst in side.batch["dst"]}):
+                mine = (side.batch["dst"] == addr).nonzero()[0]
+                raws = [side.packets[k] for k in mine.tolist()]
+                batch, payloads = side.batch.take(mine), side.payload_bytes[mine]
+                sides.append(StoredSide(by_addr[side.addr], by_addr[addr], batch, payloads, raws))
         return self.start_stored(spec, sides)
 
     def capture(self, ref: str, path: str | Path) -> None:

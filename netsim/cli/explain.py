@@ -9,14 +9,16 @@ from netsim.cli.output import print_json, print_line, print_rows
 from netsim.cli.settings import Settings
 from netsim.errors import NotFoundError
 
+# Those of `verify/finding.py`, but for the fates: a table of its own, since that one's module loads numpy.
 FINDINGS: dict[str, str] = {
-    "no_return_route": "Packets arrive, but the way back from the destination has no matching rule: answers are lost.",
-    "overlapping_cidr": "Another instance with the same address gets the packet, because address ranges overlap.",
-    "loop": "Rules of several VPCs send a packet round in a circle until its TTL is used up (ttl_expired).",
+    "one_way": "Packets arrive, but answers don't: nothing that needs an answer works.",
+    "loop": "Rules of several VPCs send a packet back to where it was: it never arrives (ttl_expired).",
     "peer_not_routed": "A connection has routes on one side or none: no round trip can use it.",
+    "isolated_subnet": "The instances of a subnet reach nobody outside their VPC, which is connected.",
     "shadowed_rule": "A rule never wins: for every packet it matches, a longer match stands before it.",
+    "redundant_rule": "A rule changes nothing: without it the next best sends its packets the same way.",
 }
-"""Codes that are no packet's fate: they say something about a pair of instances, or about a file."""
+"""What `lint` finds that is no packet's fate and no reason."""
 
 
 @subcommand("explain", example="netsim explain no_route", formats=("table", "json", "csv"), takes_topology=False)
@@ -47,8 +49,9 @@ def command(settings: Settings, code: str | None) -> None:
 
 
 def code_rows() -> list[dict[str, str | None]]:
-    """All codes: first the fates of packets, then the findings."""
+    """All codes: first the fates of packets, then the reasons and findings of proofs."""
     from netsim.dataplane.disposition import FATES, NO_ERROR, Disposition
+    from netsim.verify.reason import SENTENCES
 
     rows: list[dict[str, str | None]] = []
     for fate in FATES:
@@ -61,5 +64,6 @@ def code_rows() -> list[dict[str, str | None]]:
                 "meaning": fate.condition,
             }
         )
-    rows += [{"code": code, "kind": "finding", "icmp": None, "meaning": text} for code, text in FINDINGS.items()]
+    found = SENTENCES | FINDINGS
+    rows += [{"code": code, "kind": "finding", "icmp": None, "meaning": text} for code, text in found.items()]
     return rows

@@ -15,7 +15,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph"),
     "Packets": ("ping", "traceroute", "send", "replay"),
     "Runs": ("run", "monitor"),
-    "Questions": ("reach", "route", "check", "trace", "explain"),
+    "Questions": ("reach", "lint", "route", "check", "trace", "explain"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
 

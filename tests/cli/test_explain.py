@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from netsim.cli import explain
 from netsim.cli.main import main
 from netsim.dataplane.disposition import FATES
 from netsim.traffic.expectation import REASONS
@@ -24,6 +25,16 @@ def test_all_codes(capsys: pytest.CaptureFixture[str], golden: Callable[[str, st
         code: row["meaning"] for code, row in rows.items()
     }.items()
     assert set(REASONS) <= set(rows)
+
+
+def test_all_that_proofs_find_has_its_sentence() -> None:
+    from netsim.verify.finding import CODES
+
+    rows = {str(row["code"]): str(row["meaning"]) for row in explain.code_rows()}
+    assert set(CODES) <= set(rows)
+    assert set(explain.FINDINGS) <= set(CODES)
+    for code, text in explain.FINDINGS.items():
+        assert text.removesuffix(" (ttl_expired).").rstrip(".") == CODES[code].meaning.rstrip(".")
 
 
 @pytest.mark.parametrize(
