@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.utils import wrpcap
 
 from netsim.dataplane.state import M_REPLIES
 from netsim.errors import CaptureError, NotFoundError
@@ -135,6 +137,29 @@ def test_a_mapping_chooses_who_plays_whom(tmp_path: Path) -> None:
     packets = packets_of(read_capture(tmp_path / "link.pcap"))
     assert len(packets) == len(original("ping").packets)
     assert {(p.src, p[ICMP].type) for p in packets if p.haslayer(ICMP)} == {(DB_1, 8), (WEB_1, 0)}
+
+
+def test_three_hosts_play_and_each_receives_its_own(tmp_path: Path) -> None:
+    hosts = {"198.51.100.1": "web-1", "198.51.100.2": "web-2", "198.51.100.3": "db-1"}
+    frames = [
+        Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src=a, dst=b) / UDP(sport=7, dport=7) / f"{a}{b}"
+        for a in hosts
+        for b in hosts
+        if a != b
+    ]
+    for k, frame in enumerate(frames):
+        frame.time = 1000 + k / 1000
+    wrpcap(str(tmp_path / "three.pcap"), frames)
+    lab = two_vpc_lab()
+    flow = lab.replay(tmp_path / "three.pcap", "web-1", "db-1", mapping=hosts, name="three")
+    lab.capture("db-1", tmp_path / "db.pcap")
+    lab.advance(20 * NS_PER_S)
+    lab.write_captures()
+    figures = lab.result().flow("three")
+    assert (figures["packets_sent"], figures["packets_received"], figures["loss_ratio"]) == (6, 6, 0)
+    assert len(flow.engine_flows) == 6
+    got = [p.src for p in packets_of(read_capture(tmp_path / "db.pcap")) if p.dst == DB_1]
+    assert got == [WEB_1, "192.168.0.11"]
 
 
 def test_the_figures_of_a_replay_count_both_directions() -> None:
