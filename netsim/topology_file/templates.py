@@ -11,6 +11,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from netsim.errors import UsageError
+from netsim.topology_file.template_text import (
+    cover,
+    expect_section,
+    head,
+    one_account,
+    peer_entry,
+    traffic_section,
+    udp_entry,
+    vpc_entry,
+)
 from netsim.topology_file.text import did_you_mean, quoted
 
 _REGIONS = ("bj", "gz", "su", "fwh", "hkg", "bd", "fsh", "sin", "cd", "yq")
@@ -50,98 +60,24 @@ def _text(lines: Iterator[str]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-# ---------------------------------------------------------------------------------------- the pieces
-
-
-def _head(comment: str, name: str, seed: int, profile: str = "") -> Iterator[str]:
-    for line in comment.strip("\n").split("\n"):
-        yield f"# {line}".rstrip()
-    yield "netsim: 1"
-    yield f"name: {name}"
-    yield f"seed: {seed} # of random arrivals; another number is another run"
-    if profile:
-        yield f"profile: research # {profile}"
-
-
-def _vpc(i: int, name: str, region: str, hops: list[tuple[str, str]], *, relay: bool = False) -> Iterator[str]:
-    """VPC number i with one subnet and one instance, `n{i}`."""
-    yield f"  - name: {name}"
-    yield "    account: acme"
-    yield f"    region: {region}"
-    yield f"    cidr: 10.{i}.0.0/16"
-    if relay:
-        yield "    relay: true"
-    yield f"    subnets: [{{name: main, cidr: 10.{i}.0.0/24}}]"
-    yield f"    instances: [{{name: n{i}, subnet: main, ip: 10.{i}.0.10, listen: [tcp/80]}}]"
-    yield "    routes:"
-    for destination, interface in hops:
-        yield f"      - {{source: 0.0.0.0/0, destination: {destination}, next_hop: {interface}}}"
-
-
-def _peer(name: str, local: tuple[str, str], peer: tuple[str, str], bandwidth_mbps: int) -> str:
-    sides = ", ".join(
-        f"{key}: {{vpc: {vpc}, interface: {side}}}" for key, (vpc, side) in (("local", local), ("peer", peer))
-    )
-    return f"  - {{name: {name}, {sides}, bandwidth_mbps: {bandwidth_mbps}}}"
-
-
-def _udp(name: str, source: str, target: str, rate_mbps: int, *, arrivals: str = "cbr") -> str:
-    return (
-        f"  - {{name: {name}, from: {source}, to: {target}, kind: udp, rate_mbps: {rate_mbps}, "
-        f"packet_bytes: 1000, arrivals: {arrivals}, duration_s: 3}}"
-    )
-
-
-def _traffic(*lines: str) -> Iterator[str]:
-    yield ""
-    yield "traffic:"
-    yield from lines
-
-
-def _expect(*lines: str) -> Iterator[str]:
-    yield ""
-    yield "# `netsim check` compares these with what comes out."
-    yield "expect:"
-    yield from lines
-
-
-def cover(first: int, last: int) -> list[str]:
-    """The fewest prefixes that cover 10.first.0.0 to 10.last.255.255 and nothing else."""
-    prefixes: list[str] = []
-    while first <= last:
-        size = first & -first or 256
-        while size > last - first + 1:
-            size //= 2
-        prefixes.append(f"10.{first}.0.0/{16 - size.bit_length() + 1}")
-        first += size
-    return prefixes
-
-
-# ------------------------------------------------------------------------------------- the templates
-
-
 def _two_vpcs(_size: int, seed: int) -> Iterator[str]:
     comment = """
 Two VPCs of one account, joined by a peer connection.
 
 Each side has a route to the other, towards its own interface. Take one away and ask `netsim reach n1 n2`.
 """
-    yield from _head(comment, "two-vpcs", seed)
-    yield ""
-    yield "accounts: [{id: acme}]"
-    yield ""
-    yield "vpcs:"
-    yield from _vpc(1, "left", "bj", [("10.2.0.0/16", "to-right")])
-    yield from _vpc(2, "right", "bj", [("10.1.0.0/16", "to-left")])
+    yield from one_account(comment, "two-vpcs", seed)
+    yield from vpc_entry(1, "left", "bj", [("10.2.0.0/16", "to-right")])
+    yield from vpc_entry(2, "right", "bj", [("10.1.0.0/16", "to-left")])
     yield ""
     yield "peer_connections:"
-    yield _peer("left-right", ("left", "to-right"), ("right", "to-left"), 100)
-    yield from _traffic(
-        _udp("steady", "n1", "n2", 20),
-        _udp("bursty", "n2", "n1", 10, arrivals="poisson"),
+    yield peer_entry("left-right", ("left", "to-right"), ("right", "to-left"), 100)
+    yield from traffic_section(
+        udp_entry("steady", "n1", "n2", 20),
+        udp_entry("bursty", "n2", "n1", 10, arrivals="poisson"),
         "  - {name: heartbeat, from: n1, to: n2, kind: icmp, duration_s: 3}",
     )
-    yield from _expect(
+    yield from expect_section(
         "  - {from: n1, to: n2, port: tcp/80, reachable: true}",
         "  - {flow: steady, throughput_mbps: {at_least: 19, at_most: 20.1}}",
     )
@@ -155,7 +91,7 @@ This one has been accepted. Write `state: consulting` into the connection to see
 does (bad_state_route), then `netsim peer accept shop-data`. The cap is 20 Mbit/s and the flow `backup`
 offers 25: a fifth of it is lost.
 """
-    yield from _head(comment, "cross-account", seed)
+    yield from head(comment, "cross-account", seed)
     yield """
 accounts: [{id: acme}, {id: data-team}]
 
@@ -205,25 +141,21 @@ A spoke needs one rule, 0.0.0.0/0 to the hub; the hub has one rule for each spok
 """
     # A VPC and an account have 10 connections, a region 10 VPCs of an account; spokes are spread over regions.
     profile = f"{n} connections of one VPC, the cloud sells 10" if n > 10 else ""
-    yield from _head(comment, f"hub-{n}", seed, profile)
-    yield ""
-    yield "accounts: [{id: acme}]"
-    yield ""
-    yield "vpcs:"
+    yield from one_account(comment, f"hub-{n}", seed, profile)
     hops = [(f"10.{i}.0.0/16", f"to-{i}") for i in range(1, n + 1)]
-    yield from _vpc(0, "hub", "bj", hops, relay=True)
+    yield from vpc_entry(0, "hub", "bj", hops, relay=True)
     for i in range(1, n + 1):
-        yield from _vpc(i, f"spoke-{i}", _REGIONS[i % len(_REGIONS)], [("0.0.0.0/0", "up")])
+        yield from vpc_entry(i, f"spoke-{i}", _REGIONS[i % len(_REGIONS)], [("0.0.0.0/0", "up")])
     yield ""
     yield "peer_connections:"
     for i in range(1, n + 1):
-        yield _peer(f"hub-{i}", ("hub", f"to-{i}"), (f"spoke-{i}", "up"), 50)
+        yield peer_entry(f"hub-{i}", ("hub", f"to-{i}"), (f"spoke-{i}", "up"), 50)
     pairs = [(i, i % n + 1) for i in range(1, min(n, 6) + 1)] if n > 1 else [(1, 0)]
-    yield from _traffic(
-        *(_udp(f"flow-{i}", f"n{i}", f"n{j}", 4, arrivals="poisson") for i, j in pairs),
+    yield from traffic_section(
+        *(udp_entry(f"flow-{i}", f"n{i}", f"n{j}", 4, arrivals="poisson") for i, j in pairs),
         "  - {name: heartbeat, from: n1, to: n0, kind: icmp, duration_s: 3}",
     )
-    yield from _expect(
+    yield from expect_section(
         f"  - {{from: n0, to: n{n}, port: tcp/80, reachable: true}}",
         *([f"  - {{from: n1, to: n{n}, port: tcp/80, reachable: true}}"] if n > 1 else []),
         "  - {flow: flow-1, loss_ratio: {at_most: 0}}",
@@ -238,24 +170,20 @@ A full mesh of {n} VPCs: {n_links} connection{"s" * (n_links > 1)}, each pair on
 Compare with `hub:{n - 1}`, which does with {n - 1}. Delete a connection: one pair is lost, nobody relays for it.
 """
     profile = f"{n_links} connections of one account, the cloud sells 10" if n_links > 10 else ""
-    yield from _head(comment, f"mesh-{n}", seed, profile)
-    yield ""
-    yield "accounts: [{id: acme}]"
-    yield ""
-    yield "vpcs:"
+    yield from one_account(comment, f"mesh-{n}", seed, profile)
     for i in range(1, n + 1):
         hops = [(f"10.{j}.0.0/16", f"to-{j}") for j in range(1, n + 1) if j != i]
-        yield from _vpc(i, f"v{i}", _REGIONS[(i - 1) % len(_REGIONS)], hops)
+        yield from vpc_entry(i, f"v{i}", _REGIONS[(i - 1) % len(_REGIONS)], hops)
     yield ""
     yield "peer_connections:"
     for i in range(1, n + 1):
         for j in range(i + 1, n + 1):
-            yield _peer(f"v{i}-v{j}", (f"v{i}", f"to-{j}"), (f"v{j}", f"to-{i}"), 50)
-    yield from _traffic(
-        *(_udp(f"flow-{i}", f"n{i}", f"n{i % n + 1}", 4, arrivals="poisson") for i in range(1, min(n, 6) + 1)),
+            yield peer_entry(f"v{i}-v{j}", (f"v{i}", f"to-{j}"), (f"v{j}", f"to-{i}"), 50)
+    yield from traffic_section(
+        *(udp_entry(f"flow-{i}", f"n{i}", f"n{i % n + 1}", 4, arrivals="poisson") for i in range(1, min(n, 6) + 1)),
         f"  - {{name: heartbeat, from: n1, to: n{n}, kind: icmp, duration_s: 3}}",
     )
-    yield from _expect(
+    yield from expect_section(
         f"  - {{from: n1, to: n{n}, port: tcp/80, reachable: true}}",
         "  - {flow: flow-1, loss_ratio: {at_most: 0}}",
     )
@@ -269,24 +197,20 @@ A chain of {n} VPCs; those between the ends are relay VPCs and pass packets on.
 the left and which to the right; a rule too wide would send what nobody has back and forth.
 """
     profile = "the cloud's relay VPCs can't be peered, and pass a packet on once" if n > 3 else ""
-    yield from _head(comment, f"chain-{n}", seed, profile)
-    yield ""
-    yield "accounts: [{id: acme}]"
-    yield ""
-    yield "vpcs:"
+    yield from one_account(comment, f"chain-{n}", seed, profile)
     for i in range(1, n + 1):
         hops = [(prefix, "left") for prefix in cover(1, i - 1)] + [(prefix, "right") for prefix in cover(i + 1, n)]
-        yield from _vpc(i, f"v{i}", _REGIONS[(i - 1) // 10], hops, relay=1 < i < n)
+        yield from vpc_entry(i, f"v{i}", _REGIONS[(i - 1) // 10], hops, relay=1 < i < n)
     yield ""
     yield "peer_connections:"
     for i in range(1, n):
-        yield _peer(f"link-{i}", (f"v{i}", "right"), (f"v{i + 1}", "left"), 50)
-    yield from _traffic(
-        _udp("through", "n1", f"n{n}", 5),
-        _udp("back", f"n{n}", "n1", 3, arrivals="poisson"),
+        yield peer_entry(f"link-{i}", (f"v{i}", "right"), (f"v{i + 1}", "left"), 50)
+    yield from traffic_section(
+        udp_entry("through", "n1", f"n{n}", 5),
+        udp_entry("back", f"n{n}", "n1", 3, arrivals="poisson"),
         f"  - {{name: heartbeat, from: n1, to: n{n}, kind: icmp, duration_s: 3}}",
     )
-    yield from _expect(
+    yield from expect_section(
         f"  - {{from: n1, to: n{n}, port: tcp/80, reachable: true}}",
         f"  - {{from: n{n}, to: n1, port: tcp/80, reachable: true}}",
         "  - {flow: through, loss_ratio: {at_most: 0}}",
@@ -310,26 +234,22 @@ A random connected network of {n} VPCs and {len(links)} connections, drawn with 
 
 Every VPC is a relay and routes go the shortest way (fewest connections). `netsim graph -o net.svg` draws it.
 """
-    yield from _head(comment, f"random-{n}", seed, "every VPC is a relay and packets pass through many")
-    yield ""
-    yield "accounts: [{id: acme}]"
-    yield ""
-    yield "vpcs:"
+    yield from one_account(comment, f"random-{n}", seed, "every VPC is a relay and packets pass through many")
     next_hops = _shortest_next_hops(n, links)
     for i in range(1, n + 1):
         hops = [(f"10.{j}.0.0/16", f"to-{next_hops[i][j]}") for j in range(1, n + 1) if j != i]
-        yield from _vpc(i, f"v{i}", _REGIONS[int(rng.integers(len(_REGIONS)))], hops, relay=True)
+        yield from vpc_entry(i, f"v{i}", _REGIONS[int(rng.integers(len(_REGIONS)))], hops, relay=True)
     yield ""
     yield "peer_connections:"
     for (i, j), bandwidth_mbps in sorted(links.items()):
-        yield _peer(f"v{i}-v{j}", (f"v{i}", f"to-{j}"), (f"v{j}", f"to-{i}"), bandwidth_mbps)
+        yield peer_entry(f"v{i}-v{j}", (f"v{i}", f"to-{j}"), (f"v{j}", f"to-{i}"), bandwidth_mbps)
     flows: list[str] = []
     for k in range(1, 7):
         source = int(rng.integers(1, n + 1))
         target = (source + int(rng.integers(1, n)) - 1) % n + 1
-        flows.append(_udp(f"flow-{k}", f"n{source}", f"n{target}", 3, arrivals="poisson"))
-    yield from _traffic(*flows, f"  - {{name: heartbeat, from: n1, to: n{n}, kind: icmp, duration_s: 3}}")
-    yield from _expect(
+        flows.append(udp_entry(f"flow-{k}", f"n{source}", f"n{target}", 3, arrivals="poisson"))
+    yield from traffic_section(*flows, f"  - {{name: heartbeat, from: n1, to: n{n}, kind: icmp, duration_s: 3}}")
+    yield from expect_section(
         f"  - {{from: n1, to: n{n}, port: tcp/80, reachable: true}}",
         f"  - {{from: n{n}, to: n1, port: tcp/80, reachable: true}}",
         "  - {flow: flow-1, loss_ratio: {at_most: 0.01}}",
