@@ -33,19 +33,17 @@ from netsim.topology_file import Topology, load_topology
 from netsim.traffic.flow import FlowSpec
 from netsim.traffic.running import RunningFlow
 from netsim.units import NS_PER_S, s_to_ns
+from netsim.verify.proofs import Proofs
 from netsim.version import __version__
 
 if TYPE_CHECKING:
-    from netsim.verify.finding import Finding
     from netsim.verify.network import Network
-    from netsim.verify.pairs import PairTable
-    from netsim.verify.reach import Reach
 
 DEFAULT_RUN_NS = 10 * NS_PER_S
 """How long a run lasts when neither the caller nor any flow says."""
 
 
-class Lab(Emulator):
+class Lab(Emulator, Proofs):
     """A network to work with.
 
     Args:
@@ -146,34 +144,6 @@ class Lab(Emulator):
     def probe(self, src: str, dst: str, port: tuple[int, int] | None = None) -> Reached:
         """Whether `dst` is reachable from `src` and back, found out by sending."""
         return probe_pair(self, self.instance(src), self.instance(dst), port)
-
-    def reach(self, src: str, dst: str, port: tuple[int, int] | None = None) -> Reach:
-        """Whether `dst` (an instance, subnet, VPC or address) is reachable from `src` and back: proven from
-        the rules, nothing is sent. `fixes` say what to change if not.
-
-        Subnets and VPCs stand for their instances; of several pairs the answer is the first that is not
-        reachable, if there is one.
-        """
-        answers = self.reach_all(src, dst, port)
-        return next((answer for answer in answers if not answer.is_reachable), answers[0])
-
-    def reach_all(self, src: str, dst: str, port: tuple[int, int] | None = None) -> list[Reach]:
-        """The answers for every instance that `src` means to every one that `dst` means."""
-        from netsim.verify.reach import reach_all
-
-        return reach_all(self.network(), src, dst, port)
-
-    def pairs(self) -> PairTable:
-        """Verdict and reason of every ordered pair of instances, proven."""
-        from netsim.verify.pairs import all_pairs
-
-        return all_pairs(self.network())
-
-    def lint(self) -> list[Finding]:
-        """What is wrong, useless or surprising in the network now, worst first."""
-        from netsim.verify.findings import findings
-
-        return findings(self.network())
 
     def network(self) -> Network:
         """What proofs are about: the very arrays that packets meet now; after an edit, ask for another."""
