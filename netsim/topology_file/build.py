@@ -27,6 +27,7 @@ from netsim.controlplane.peer_conn import DEFAULT_MTU_BYTES, PeerConn
 from netsim.controlplane.route_table import BLACKHOLE_WORD, GATEWAY_SCHEME, NextHop
 from netsim.errors import Problem, QuotaError, RefusedError
 from netsim.topology_file import schema
+from netsim.topology_file.file_names import FileNames
 from netsim.topology_file.names import Names
 from netsim.topology_file.shape import Shape
 from netsim.topology_file.tree import Path
@@ -54,31 +55,23 @@ _PEER_KEYS: Mapping[str, Path] = {
 
 
 class Builder:
-    """Makes the inventory; `problems` grows, `instances` and the rest tell what references may name."""
+    """Makes the inventory; `problems` grows, `names` tell what references may name."""
 
     def __init__(self, shape: Shape, file: schema.TopologyFile, seed: int) -> None:
         self.shape = shape
         self.file = file
         self.problems: list[Problem] = []
-        self.accounts = Names("account")
-        self.vpcs = Names("vpc")
-        self.instances = Names("instance")
-        self.flows = Names("flow")
-        self._peer_names = Names("peer connection")
-        # By VPC name.
-        self._subnets: dict[str, Names] = {}
-        self._interfaces: dict[str, Names] = {}
+        self.names = FileNames(shape, file)
         limits = file.limits.model_dump(exclude_unset=True) if file.limits else {}
         clock = VirtualClock(FILE_RUN_START_NS)
         self.inventory = Inventory(profile=file.profile, limits=limits, clock=clock, seed=seed)
 
     def build(self) -> None:
         """Everything but traffic and expectations."""
-        self._note_lost()
         for i, account in enumerate(self.file.accounts or ()):
             path = self.at(("accounts",), i)
-            if self.claim(self.accounts, account.id, (*path, "id")):
-                self._make(CreateAccount(account.id), path, self.accounts, account.id)
+            if self.claim(self.names.accounts, account.id, (*path, "id")):
+                self._make(CreateAccount(account.id), path, self.names.accounts, account.id)
         for i, vpc in enumerate(self.file.vpcs or ()):
             self._build_vpc(vpc, self.at(("vpcs",), i))
         for i, conn in enumerate(self.file.peer_connections or ()):
@@ -86,67 +79,21 @@ class Builder:
         for i, vpc in enumerate(self.file.vpcs or ()):
             self._build_routes(vpc, self.at(("vpcs",), i))
 
-    # ------------------------------------------------------------------ what the shape took out
-
-    def _note_lost(self) -> None:
-        tops: dict[str, Names] = {
-            "accounts": self.accounts, "vpcs": self.vpcs, "peer_connections": self._peer_names, "traffic": self.flows,
-        }  # fmt: skip
-        for path, value in self.shape.lost.items():
-            top = path[0]
-            if len(path) == 1 and top in tops:
-                tops[str(top)].lose(None)
-            elif len(path) == 2 and top in tops:
-                tops[str(top)].lose(_key(value, "id" if top == "accounts" else "name"))
-            if top == "vpcs" and len(path) <= 2:
-                self._lose_vpc(value if len(path) == 2 else None)
-            elif top == "vpcs" and path[2] in ("subnets", "instances"):
-                vpc = _key(self.shape.tree.root["vpcs"][path[1]], "name")
-                names = self.instances if path[2] == "instances" else self._subnets_in(vpc)
-                names.lose(_key(value, "name") if len(path) == 4 else None)
-                if path[2] == "instances" and isinstance(vpc, str) and len(path) == 4:
-                    names.lose(f"{vpc}/{_key(value, 'name')}")
-            elif top == "peer_connections":
-                self._lose_sides(value)
-
-    def _lose_vpc(self, value: Any) -> None:
-        """The instances of a VPC that can't be read are lost with it."""
-        vpc_name = _key(value, "name")
-        entries = _key(value, "instances")
-        for entry in entries if isinstance(entries, list) else (None,):
-            self._lose_instance(vpc_name, _key(entry, "name"))
-
-    def _lose_instance(self, vpc_name: object, name: object) -> None:
-        self.instances.lose(name)
-        if isinstance(name, str):
-            self.instances.lose(f"{vpc_name}/{name}")
-
-    def _lose_sides(self, value: Any) -> None:
-        """The interfaces of a connection that can't be read; an unreadable one may be any of the VPC's."""
-        for side in ("local", "peer"):
-            end = _key(value, side)
-            vpc_name = _key(end, "vpc")
-            if isinstance(vpc_name, str):
-                self._interfaces_in(vpc_name).lose(_key(end, "interface"))
-            else:
-                for vpc in self.file.vpcs or ():
-                    self._interfaces_in(vpc.name).lose(_key(end, "interface"))
-
     # ------------------------------------------------------------------ VPCs
 
     def _build_vpc(self, vpc: schema.Vpc, path: Path) -> None:
-        is_new = self.claim(self.vpcs, vpc.name, (*path, "name"))
-        owner = self.find(self.accounts, vpc.account, (*path, "account"))
+        is_new = self.claim(self.names.vpcs, vpc.name, (*path, "name"))
+        owner = self.find(self.names.accounts, vpc.account, (*path, "account"))
         made = None
         if is_new and owner is not None:
             edit = CreateVpc(vpc.name, vpc.region, vpc.cidr, owner, vpc.relay, vpc.description)
-            made = self._make(edit, path, self.vpcs, vpc.name)
+            made = self._make(edit, path, self.names.vpcs, vpc.name)
         if made is None:
-            self.vpcs.lose(vpc.name)
+            self.names.vpcs.lose(vpc.name)
             for instance in vpc.instances or ():
-                self._lose_instance(vpc.name, instance.name)
+                self.names.lose_instance(vpc.name, instance.name)
             return
-        subnets = self._subnets_in(vpc.name)
+        subnets = self.names.subnets_in(vpc.name)
         for i, subnet in enumerate(vpc.subnets or ()):
             at = self.at((*path, "subnets"), i)
             if self.claim(subnets, subnet.name, (*at, "name")):
@@ -158,33 +105,32 @@ class Builder:
 
     def _build_instance(self, instance: schema.Instance, vpc: schema.Vpc, vpc_id: str, path: Path) -> None:
         name = instance.name
-        is_new = self.claim(self.instances, name, (*path, "name"))
-        subnet = self.find(self._subnets_in(vpc.name), instance.subnet, (*path, "subnet"))
+        is_new = self.claim(self.names.instances, name, (*path, "name"))
+        subnet = self.find(self.names.subnets_in(vpc.name), instance.subnet, (*path, "subnet"))
         made = None
         if is_new and subnet is not None:
             edit = CreateInstance(name, subnet, instance.ip, vpc_id, tuple(instance.listen or ()), instance.nic_mbps)
             made = self._try(edit, path, _INSTANCE_KEYS)
         if made is None:
-            self._lose_instance(vpc.name, name)
+            self.names.lose_instance(vpc.name, name)
         else:
-            self.instances.add(name, made.id)
-            self.instances.add(f"{vpc.name}/{name}", made.id, is_alias=True)
+            self.names.add_instance(vpc.name, name, made.id)
 
     # ------------------------------------------------------------------ peer connections
 
     def _build_peer_connection(self, conn: schema.PeerConnection, path: Path) -> None:
-        is_new = self.claim(self._peer_names, conn.name, (*path, "name"))
-        local = self.find(self.vpcs, conn.local.vpc, (*path, "local", "vpc"))
-        peer = self.find(self.vpcs, conn.peer.vpc, (*path, "peer", "vpc"))
+        is_new = self.claim(self.names.peer_connections, conn.name, (*path, "name"))
+        local = self.find(self.names.vpcs, conn.local.vpc, (*path, "local", "vpc"))
+        peer = self.find(self.names.vpcs, conn.peer.vpc, (*path, "peer", "vpc"))
         made = None
         if is_new and local is not None and peer is not None and self._interfaces_are_new(conn, path):
             made = self._try(_create_peer_conn(conn, local, peer), path, _PEER_KEYS)
         if made is None:
             for side in (conn.local, conn.peer):
-                self._interfaces_in(side.vpc).lose(side.interface)
+                self.names.interfaces_in(side.vpc).lose(side.interface)
             return
         for side, end in ((conn.local, made.local), (conn.peer, made.peer)):
-            interfaces = self._interfaces_in(side.vpc)
+            interfaces = self.names.interfaces_in(side.vpc)
             interfaces.add(end.interface_id, end.interface_id, is_alias=True)
             if end.interface_name:
                 interfaces.add(end.interface_name, end.interface_id)
@@ -196,7 +142,7 @@ class Builder:
         is_new = True
         for key, side in (("local", conn.local), ("peer", conn.peer)):
             if side.interface is not None:
-                interfaces = self._interfaces_in(side.vpc)
+                interfaces = self.names.interfaces_in(side.vpc)
                 is_new &= self.claim(interfaces, side.interface, (*path, key, "interface"))
         return is_new
 
@@ -217,11 +163,11 @@ class Builder:
     # ------------------------------------------------------------------ routes
 
     def _build_routes(self, vpc: schema.Vpc, path: Path) -> None:
-        vpc_id = self.vpcs.find(vpc.name)
+        vpc_id = self.names.vpcs.find(vpc.name)
         list_path = (*path, "routes")
-        if vpc_id is None or not vpc.routes or self.shape.place_line((*path, "name")) != self.vpcs.line(vpc.name):
+        if vpc_id is None or not vpc.routes or self.shape.place_line((*path, "name")) != self.names.vpcs.line(vpc.name):
             return
-        interfaces = self._interfaces_in(vpc.name)
+        interfaces = self.names.interfaces_in(vpc.name)
         hops: dict[str, NextHop | str | None] = {}
         edits: list[CreateRoute] = []
         places: list[int] = []
@@ -238,7 +184,7 @@ class Builder:
             # All at once is quicker, and the usual case.
             self.inventory.apply(*edits)
         except RefusedError:
-            self._build_one_by_one(edits, [self.at(list_path, i) for i in places], self._subnets_in(vpc.name))
+            self._build_one_by_one(edits, [self.at(list_path, i) for i in places], self.names.subnets_in(vpc.name))
 
     def _build_one_by_one(self, edits: list[CreateRoute], paths: list[Path], subnets: Names) -> None:
         is_full = False
@@ -267,12 +213,6 @@ class Builder:
     def at(self, list_path: Path, i: int) -> Path:
         """The path in the file of the i-th entry of a list."""
         return (*list_path, self.shape.index(list_path, i))
-
-    def _subnets_in(self, vpc_name: object) -> Names:
-        return self._subnets.setdefault(str(vpc_name), Names("subnet", f"vpc {vpc_name}"))
-
-    def _interfaces_in(self, vpc_name: object) -> Names:
-        return self._interfaces.setdefault(str(vpc_name), Names("interface", f"vpc {vpc_name}"))
 
     def note(self, path: Path, message: str) -> None:
         """Add a problem at a path of the file."""
@@ -317,10 +257,6 @@ class Builder:
         if found is None and not names.may_be_lost(name):
             self.note(path, names.unknown(name))
         return found
-
-
-def _key(value: Any, key: str) -> Any:
-    return value.get(key) if isinstance(value, dict) else None
 
 
 def _create_peer_conn(conn: schema.PeerConnection, local_id: str, peer_id: str) -> CreatePeerConn:

@@ -34,9 +34,9 @@ def build_flows(builder: Builder, folder: FilePath | None) -> tuple[FlowSpec, ..
     flows: list[FlowSpec] = []
     for i, entry in enumerate(builder.file.traffic or ()):
         path = builder.at(("traffic",), i)
-        is_good = builder.claim(builder.flows, entry.name, (*path, "name"))
+        is_good = builder.claim(builder.names.flows, entry.name, (*path, "name"))
         for key, ref in (("from", entry.from_), ("to", entry.to)):
-            is_good &= builder.find(builder.instances, ref, (*path, key)) is not None
+            is_good &= builder.find(builder.names.instances, ref, (*path, key)) is not None
         wrong = _misfit(entry)
         if wrong is None and entry.pcap is not None and folder is not None and not (folder / entry.pcap).is_file():
             wrong = ("pcap", f"there is no capture file {entry.pcap} beside the topology file")
@@ -44,9 +44,9 @@ def build_flows(builder: Builder, folder: FilePath | None) -> tuple[FlowSpec, ..
             builder.note((*path, wrong[0]), wrong[1])
         flow = _to_flow(builder, entry, path) if wrong is None else None
         if flow is None or not is_good:
-            builder.flows.lose(entry.name)
+            builder.names.flows.lose(entry.name)
         else:
-            builder.flows.add(entry.name, entry.name)
+            builder.names.flows.add(entry.name, entry.name)
             flows.append(flow)
     return tuple(flows)
 
@@ -121,9 +121,9 @@ def build_expectations(builder: Builder) -> tuple[Expectation, ...]:
         path = builder.at(("expect",), i)
         is_good = True
         for key, names, ref in (
-            ("from", builder.instances, entry.from_),
-            ("to", builder.instances, entry.to),
-            ("flow", builder.flows, entry.flow),
+            ("from", builder.names.instances, entry.from_),
+            ("to", builder.names.instances, entry.to),
+            ("flow", builder.names.flows, entry.flow),
         ):
             if ref is not None:
                 is_good &= builder.find(names, ref, (*path, key)) is not None
