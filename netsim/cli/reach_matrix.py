@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from netsim.cli.output import print_json, print_line, safe, table
 from netsim.cli.settings import Settings
+from netsim.dataplane.disposition import Disposition
 
 if TYPE_CHECKING:
+    from netsim.controlplane.inventory import Inventory
     from netsim.verify.network import Network
     from netsim.verify.pairs import PairTable
 
@@ -33,11 +35,11 @@ def print_all_pairs(settings: Settings, network: Network, by: str) -> int:
     if settings.is_json:
         print_json(pairs.to_dict())
         return 0 if is_all else 1
-    names, cells = _cells(pairs, by)
-    if len(names) <= MOST_COLUMNS:
-        print_line(_matrix(names, cells))
+    groups = {_name(network.inventory, subnet.id, by) for subnet in network.inventory.subnets.values()}
+    if len(groups) <= MOST_COLUMNS:
+        print_line(_matrix(*_cells(pairs, by)))
     elif not is_all:
-        print_line(_list(names, cells))
+        print_line(_list(pairs, by))
     n = len(pairs)
     print_line(
         f"{n:,} pair{'s' * (n != 1)}: {counts['reachable']:,} reachable, {counts['one_way']:,} one way, "
@@ -48,19 +50,21 @@ def print_all_pairs(settings: Settings, network: Network, by: str) -> int:
     return 0 if is_all else 1
 
 
+def _name(inventory: Inventory, subnet_id: str, by: str) -> str:
+    subnet = inventory.subnets[subnet_id]
+    vpc = inventory.vpcs[subnet.vpc_id].name
+    return f"{vpc}/{subnet.name}" if by == "subnet" else vpc
+
+
 def _cells(pairs: PairTable, by: str) -> tuple[dict[str, str], dict[tuple[str, str], Counts]]:
     """The names of rows and columns by id, in the order of the file, and the counts of the cells."""
     inventory = pairs.network.inventory
-    if by == "subnet":
-        names = {
-            subnet.id: f"{inventory.vpcs[subnet.vpc_id].name}/{subnet.name}" for subnet in inventory.subnets.values()
-        }
-        cells = pairs.by_subnet()
-    else:
-        names = {vpc.id: vpc.name for vpc in inventory.vpcs.values()}
-        cells = pairs.by_vpc()
+    cells = pairs.by_subnet() if by == "subnet" else pairs.by_vpc()
     has_instances = {key for pair in cells for key in pair}
-    return {key: safe(name) for key, name in names.items() if key in has_instances}, cells
+    subnets = inventory.subnets.values()
+    ids = {(subnet.id if by == "subnet" else subnet.vpc_id): subnet.id for subnet in subnets}
+    names = {key: safe(_name(inventory, subnet_id, by)) for key, subnet_id in ids.items()}
+    return {key: name for key, name in names.items() if key in has_instances}, cells
 
 
 def _matrix(names: dict[str, str], cells: dict[tuple[str, str], Counts]) -> str:
@@ -70,10 +74,20 @@ def _matrix(names: dict[str, str], cells: dict[tuple[str, str], Counts]) -> str:
     return text.partition("\n")[2]
 
 
-def _list(names: dict[str, str], cells: dict[tuple[str, str], Counts]) -> str:
-    wrong = [(a, b, counts) for (a, b), counts in cells.items() if counts["reachable"] < sum(counts.values())]
-    rows = [(names[a], names[b], *counts.values()) for a, b, counts in wrong[:MOST_ROWS]]
-    text = table(rows, ("from", "to", "reachable", "one way", "not reachable"))
+def _list(pairs: PairTable, by: str) -> str:
+    """The rows of a wide matrix that are not all reachable, each in three figures."""
+    inventory = pairs.network.inventory
+    arrives = pairs.end == int(Disposition.DELIVERED)
+    both, there = pairs.is_reachable.sum(axis=1) - 1, arrives.sum(axis=1) - 1
+    sums: dict[str, list[int]] = {}
+    for k, instance_id in enumerate(pairs.instance_ids):
+        instance = inventory.instances[instance_id]
+        row = sums.setdefault(_name(inventory, instance.subnet_id, by), [0, 0, 0])
+        n_both, n_there = int(both[k]), int(there[k])
+        for column, n in enumerate((n_both, n_there - n_both, len(pairs.instance_ids) - 1 - n_there)):
+            row[column] += n
+    wrong = [(safe(name), *row) for name, row in sums.items() if row[1] or row[2]]
+    text = table(wrong[:MOST_ROWS], ("from", "reachable", "one way", "not reachable"))
     more = len(wrong) - MOST_ROWS
     return text if more <= 0 else f"{text}\n… {more:,} more rows; --json has all"
 

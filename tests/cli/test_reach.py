@@ -261,3 +261,23 @@ def test_nothing_heavy_is_imported(run_cli: RunCli) -> None:
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in result.stderr.splitlines()}
     assert "numpy" in imported
     assert not imported & {"scapy", "networkx", "numba", "rich"}
+
+
+def test_a_wide_matrix_becomes_a_list_of_the_rows_that_are_not_all_reachable(tmp_path: Path, capsys: Capsys) -> None:
+    file = tmp_path / "wide.netsim.yaml"
+    text = new_topology("mesh:24")
+    file.write_text(text, encoding="utf-8")
+    assert main(["reach", "-t", str(file)]) == 0
+    assert capsys.readouterr().out == "552 pairs: 552 reachable, 0 one way, 0 not reachable\n"
+    lines = text.splitlines(keepends=True)
+    cut = next(k for k, line in enumerate(lines) if "- {source:" in line)
+    file.write_text("".join(lines[:cut] + lines[cut + 1 :]), encoding="utf-8")
+    assert main(["reach", "-t", str(file)]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        "FROM  REACHABLE  ONE WAY  NOT REACHABLE",
+        "v1           22        0              1",
+        "v2           22        1              0",
+        "552 pairs: 550 reachable, 1 one way, 1 not reachable",
+        "         1  no_return_route",
+        "         1  no_route",
+    ]
