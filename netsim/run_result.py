@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from netsim.collector import paused_collector
 from netsim.dataplane import row as rows
 from netsim.dataplane import state as m
 from netsim.dataplane.batch import ORIGINAL
@@ -50,6 +51,7 @@ class RunResult:
         raise KeyError(name)
 
 
+@paused_collector()
 def make_result(
     emulator: Emulator, *, version: str, topology: str, start_ns: int, flows: Iterable[RunningFlow]
 ) -> RunResult:

@@ -11,11 +11,12 @@ days, a prepaid period that is over) happens before the edits of an apply, as of
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, TypeVar, overload
 
 from netsim.clock import FILE_RUN_START_NS, Clock, VirtualClock
+from netsim.collector import paused_collector
 from netsim.controlplane import edit as edits_of
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.limits import Limits, make_limits
@@ -131,14 +132,8 @@ class Inventory(View):
         view: View = self if account is None else self.visible_to(account)
         if not edits:
             return ()
-        if len(edits) >= _MANY_EDITS and gc.isenabled():
-            # All that a bulk load allocates lives on; the collector would walk it over and over (a third of the time).
-            gc.disable()
-            try:
-                return self._apply(view, edits)
-            finally:
-                gc.enable()
-        return self._apply(view, edits)
+        with paused_collector() if len(edits) >= _MANY_EDITS else nullcontext():
+            return self._apply(view, edits)
 
     def _apply(self, view: View, edits: tuple[Edit[Any], ...]) -> Any:
         tables = self._tables

@@ -10,13 +10,11 @@ the others go on, and what they find is reported together.
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netsim.collector import paused_collector
 from netsim.errors import Problem, TopologyError
 
 if TYPE_CHECKING:
@@ -69,7 +67,7 @@ def load_topology(path: str | Path, seed: int | None = None) -> Topology:
     """
     from netsim.topology_file.source import read_source
 
-    with _quiet_gc():
+    with paused_collector():
         return _load(read_source(path), str(path), Path(path), seed)
 
 
@@ -79,7 +77,7 @@ def read_topology(text: str | bytes, file_name: str = "topology", seed: int | No
     Raises:
         TopologyError: with every problem found, each with its line and column.
     """
-    with _quiet_gc():
+    with paused_collector():
         return _load(text, file_name, None, seed)
 
 
@@ -129,15 +127,3 @@ def _bounded(of_reading: list[Problem], of_meaning: list[Problem]) -> list[Probl
     last = problems[MAX_PROBLEMS - 1]
     more = f"and {len(problems) - MAX_PROBLEMS:,} more problems"
     return [*problems[:MAX_PROBLEMS], Problem(last.line, last.column + 1, "", more)]
-
-
-@contextmanager
-def _quiet_gc() -> Iterator[None]:
-    """No garbage collection meanwhile: nothing made here is a cycle, and looking doubles the loading time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
