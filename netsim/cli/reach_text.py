@@ -136,7 +136,9 @@ def _state_text(network: Network, hop: PathHop) -> str:
     inventory = network.inventory
     rule = inventory.rules.get(str(hop.rule))
     conn = None if rule is None else inventory.conn_of_interface(rule.next_hop.target)
-    return "the connection is gone" if conn is None else f"the connection is {conn.state.value}, not active"
+    if conn is None:
+        return "the connection is gone"
+    return "the connection is down" if conn.is_active else f"the connection is {conn.state.value}, not active"
 
 
 def nearest_rules(network: Network, vpc_id: str, src: int, dst: int) -> list[RouteRule]:

@@ -12,10 +12,10 @@ from netsim.cli.frame import CONTEXT, global_options, unknown_command
 from netsim.version import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
-    "Files": ("new", "validate", "schema", "show", "graph"),
+    "Files": ("new", "validate", "schema", "show", "graph", "diff"),
     "Packets": ("ping", "traceroute", "send", "replay"),
     "Runs": ("run", "monitor"),
-    "Questions": ("reach", "lint", "route", "check", "trace", "explain"),
+    "Questions": ("reach", "lint", "whatif", "route", "check", "trace", "explain"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
 

@@ -6,9 +6,11 @@ Nothing is sent. Each question is about the network as it is at that moment.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from netsim.controlplane.edit import Edit
+    from netsim.verify.diff import Diff
     from netsim.verify.finding import Finding
     from netsim.verify.network import Network
     from netsim.verify.pairs import PairTable
@@ -48,3 +50,21 @@ class Proofs(ABC):
         from netsim.verify.findings import findings
 
         return findings(self.network())
+
+    def diff(self, other: Proofs) -> Diff:
+        """What is different in `other`, for all packets."""
+        from netsim.verify.diff import diff
+
+        return diff(self.network(), other.network())
+
+    def what_if(self, *edits: Edit[Any]) -> Diff:
+        """What these edits would change; nothing is changed.
+
+        Raises:
+            RefusedError: a rule of the product says no.
+        """
+        from netsim.verify.diff import diff
+        from netsim.verify.whatif import what_if
+
+        network = self.network()
+        return diff(network, what_if(network, *edits))

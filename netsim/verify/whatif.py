@@ -63,6 +63,7 @@ def vpc_gone(inventory: Inventory, ref: str) -> tuple[Edit[Any], ...]:
         if conn.delete_protect:
             edits.append(e.SetDeleteProtect(conn.id, delete_protect=False))
         edits.append(e.DeletePeerConn(conn.id))
+    edits += [e.DeleteRoute(rule.id) for rule in inventory.rules_of(vpc.id)]  # their sources guard the subnets
     edits += [e.DeleteInstance(instance.id) for instance in inventory.instances_of(vpc.id)]
     edits += [e.DeleteSubnet(subnet.id) for subnet in inventory.subnets_of(vpc.id)]
     return (*edits, e.DeleteVpc(vpc.id))
