@@ -275,7 +275,9 @@ class Emulator:
         start_ns = self.now_ns
         self._choose_speed(until_ns)
         while True:
-            stop_ns = min(until_ns, self.monitor.next_boundary_ns, self.now_ns + STEP_NS)
+            stop_ns = min(until_ns, self.monitor.next_boundary_ns)
+            if self._is_busy():
+                stop_ns = min(stop_ns, self.now_ns + STEP_NS)
             deadline_ns = self.inventory.next_deadline_ns
             if deadline_ns is not None:
                 stop_ns = max(self.now_ns, min(stop_ns, self.now_ns + deadline_ns - self._clock.now_ns))
@@ -293,6 +295,10 @@ class Emulator:
                 progress(stop_ns - start_ns, until_ns - start_ns)
             if stop_ns >= until_ns:
                 return
+
+    def _is_busy(self) -> bool:
+        """Whether something sends or is on its way; idle time passes in larger steps."""
+        return any(flow.source is not None for flow in self.flows) or self.engine.next_event_ns() is not None
 
     def _choose_speed(self, until_ns: int) -> None:
         if self.engine.is_compiled:

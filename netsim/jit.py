@@ -123,10 +123,10 @@ def cache_dir() -> Path:
     return _cache_root() / f"kernels-{sources_key()}"
 
 
-def has_cache() -> bool:
-    """Whether an earlier run left compiled kernels of these sources, and this one may use them."""
+def has_cache(kernel_name: str = "run_until") -> bool:
+    """Whether an earlier run left this kernel of these sources compiled, and this one may use it."""
     folder = cache_dir()
-    return folder.is_dir() and _is_usable(folder) and any(folder.rglob("*.nbc"))
+    return folder.is_dir() and _is_usable(folder) and any(folder.rglob(f"*.{kernel_name}-*.nbc"))
 
 
 def _cache_root() -> Path:

@@ -293,7 +293,8 @@ class Lab(Emulator, Proofs):
         """Run the topology's traffic; the figures.
 
         Lasts `seconds`, else until the last flow ends (10 s if none says when). Flows without an
-        end stop with the run. `notice` is told what a person may wonder about (a compile).
+        end stop with the run. Figures count from the start of the lab: for separate ones make a
+        new lab for each run. `notice` is told what a person may wonder about (a compile).
 
         Raises:
             UsageError: a flow of a kind that can't be sent; nothing was sent.

@@ -19,7 +19,7 @@ from tests.cli_process import ROOT
 PROBE = """
 from netsim import jit
 from netsim.dataplane import latency
-print(jit.compiled(latency.bit_length)(1000), jit.has_cache(), jit.cache_dir())
+print(jit.compiled(latency.bit_length)(1000), jit.has_cache("bit_length"), jit.cache_dir())
 """
 
 
@@ -168,7 +168,7 @@ def test_a_cache_that_others_could_have_made_is_not_used(tmp_path: Path, monkeyp
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert jit._can_cache()
-    (jit.cache_dir() / "kernel.nbc").write_text("")
+    (jit.cache_dir() / "window.run_until-1.py311.1.nbc").write_text("")
     assert jit.has_cache()
     root = jit.cache_dir().parent
     root.chmod(0o777)

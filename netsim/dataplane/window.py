@@ -246,7 +246,8 @@ def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
     row[FLOW] = flow
     row[TRANSITS] = 0
     row[INST] = i
-    st.measure[m + M_SENT] += 1
+    if row[FRAG] == 0:
+        st.measure[m + M_SENT] += 1  # whole datagrams: a stored fragment is counted with its first
     st.measure[m + M_SENT_BYTES] += row[SIZE]
     begin(st, n, 1)
     if fate != IN_FLIGHT:

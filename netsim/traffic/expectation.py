@@ -21,8 +21,9 @@ REASONS: Final[tuple[str, ...]] = (
     *(fate.disposition.symbol for fate in FATES if not fate.ok and fate.disposition != Disposition.IN_FLIGHT),
     "no_return_route",
     "overlapping_cidr",
+    "port_closed",
 )
-"""What may stand after `because`: the drops, and the two reasons that are no packet's fate."""
+"""What may stand after `because`: the drops, and the reasons that are no packet's fate."""
 
 PROTOCOLS: Final[dict[str, int]] = {"tcp": PROTO_TCP, "udp": PROTO_UDP}
 _PORT = re.compile(r"(tcp|udp)/([1-9][0-9]{0,4})", re.ASCII)

@@ -135,6 +135,7 @@ def test_samples_on_the_control_clock_begin_where_that_stood() -> None:
 
 def test_progress_is_told_and_ends_at_the_end() -> None:
     lab = two_vpc_lab()
+    lab.start_traffic([FlowSpec(name="busy", from_ref="web-1", to_ref="db-1", rate_bps=10_000)])
     lab.advance(50)
     told: list[tuple[int, int]] = []
     lab.advance(NS_PER_S + 50, lambda done, total: told.append((done, total)))

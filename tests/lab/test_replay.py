@@ -175,7 +175,6 @@ def test_the_figures_of_a_replay_count_both_directions() -> None:
     assert flow["loss_ratio"] == 0
 
 
-@pytest.mark.xfail(reason="the engine counts each stored fragment as a packet sent, and whole datagrams as received")
 def test_a_replay_of_fragments_that_all_arrive_has_no_loss() -> None:
     lab = two_vpc_lab()
     lab.replay(CAPTURES / "ping.pcap", "web-1", "db-1", name="ping")

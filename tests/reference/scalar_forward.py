@@ -73,6 +73,7 @@ class Flow:
     payload: int = 0
     next_seq: int = 0
     sent: list[int] = field(default_factory=list)
+    sent_datagrams: int = 0
     received_bytes: int = 0
     payloads: list[int] = field(default_factory=list)
     latencies: list[int] = field(default_factory=list)
@@ -189,6 +190,7 @@ class ScalarForward:
             flow.next_seq += 1
         packet.flow, packet.transits, packet.sent_at = number, 0, self.now_ns
         flow.sent.append(packet.size)
+        flow.sent_datagrams += packet.frag_offset == 0
         self.injected[instance.vpc] += 1
         if fate != Disposition.IN_FLIGHT:  # step 1
             self.end(instance.vpc, packet, fate)
@@ -479,7 +481,7 @@ class ScalarForward:
             seen = flow.latencies or [0]
             trips = flow.rtts or [0]
             rows.append((
-                flow.next_seq, len(flow.sent), sum(flow.sent), len(flow.latencies), flow.received_bytes,
+                flow.next_seq, flow.sent_datagrams, sum(flow.sent), len(flow.latencies), flow.received_bytes,
                 sum(flow.payloads), sum(seen), min(seen), max(seen), sixteenths, seen[-1], len(flow.rtts), sum(trips),
                 min(trips), max(trips), flow.errors, flow.dropped,
             ))  # fmt: skip
