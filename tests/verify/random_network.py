@@ -25,11 +25,16 @@ SHARED_CIDR = parse_prefix("10.200.0.0/16")
 
 
 class RandomNetwork:
-    """An inventory made from a seed; even seeds make product networks, odd ones research networks."""
+    """An inventory made from a seed; even seeds make product networks, odd ones research networks.
+
+    Every other research network has a limit of one or two transits after all: where relays are peered, as in
+    research, the limit is what stops a packet.
+    """
 
     def __init__(self, seed: int) -> None:
         self.rng = np.random.Generator(np.random.PCG64(seed))
-        self.inventory = Inventory("research" if seed % 2 else "product", seed=seed)
+        limits = {"transits": 1 + seed // 4 % 2} if seed % 4 == 3 else None
+        self.inventory = Inventory("research" if seed % 2 else "product", limits, seed=seed)
         self.inventory.apply(*(e.CreateAccount(name) for name in ACCOUNTS))
         self._vpcs()
         self._connections()

@@ -60,6 +60,12 @@ def test_accounting_counts_headers() -> None:
     assert found.rate_bps == 100 * MBPS * 100 // 114
 
 
+def test_what_a_flow_leaves_is_counted_with_its_headers() -> None:
+    network = Network.of(two_vpcs(accounting="l2"))
+    found = shares(network, Demand("small", "web-1", "db-1", 10 * MBPS, 100), Demand("a", "web-2", "db-1"))
+    assert found[1].rate_bps == (100 * MBPS - 10 * MBPS * 114 // 100) * 1500 // 1514
+
+
 def test_an_interface_may_be_the_bottleneck() -> None:
     network = Network.of(two_vpcs(nic_mbps=30))
     found = shares(network, Demand("a", "web-1", "db-1"), Demand("local", "web-1", "web-2"))

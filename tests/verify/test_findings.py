@@ -136,6 +136,16 @@ def test_a_rule_is_not_redundant_where_a_segment_between_differs() -> None:
     assert "redundant_rule" not in codes(inventory)
 
 
+def test_a_rule_may_be_redundant_because_a_segment_takes_the_rest() -> None:
+    """Without the /24 rule web-1 would meet a blackhole, but its packets have a rule of their own."""
+    inventory = two_vpcs()
+    rule = inventory.apply(CreateRoute("shop", "192.168.0.0/24", "10.1.0.0/24", "int-shop"))
+    inventory.apply(CreateRoute("shop", "192.168.0.10/32", "10.1.0.0/16", "blackhole"))
+    assert "redundant_rule" not in codes(inventory)
+    inventory.apply(CreateRoute("shop", "192.168.0.10/32", "10.1.0.0/24", "gateway:internet"))
+    assert only(inventory, "redundant_rule").rule == rule.id
+
+
 def test_a_loop_is_found_by_its_circle() -> None:
     finding = only(loop(), "loop")
     assert "go round in a circle: v0 → v1 → v0" in finding.text or "v1 → v0 → v1" in finding.text

@@ -198,6 +198,21 @@ def test_limits_that_leave_no_way_are_named() -> None:
     assert fix.edits == () and "Raise one, or free a place" in fix.text
 
 
+def test_no_fix_makes_relays_of_two_peers() -> None:
+    """With two transits allowed the way v0, v1, v2, v3 would do, were it not for the rule about relays."""
+    inventory = Inventory(limits={"transits": 2})
+    inventory.apply(CreateAccount("acme"))
+    for k in range(4):
+        inventory.apply(
+            CreateVpc(f"v{k}", "bj", f"10.{k}.0.0/16", "acme"),
+            CreateSubnet(f"v{k}", "a", f"10.{k}.0.0/24"),
+            CreateInstance(f"i{k}", f"v{k}/a", f"10.{k}.0.10"),
+        )
+    inventory.apply(*(CreatePeerConn(f"v{k}", f"v{k + 1}", 10, f"c{k}", "right", "left") for k in range(3)))
+    texts = follow(inventory, "i0", "i3")
+    assert texts[0] == "connect v0 and v3: nothing leads from one to the other"
+
+
 # ------------------------------------------------------------------------------- random networks
 
 

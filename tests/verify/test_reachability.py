@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 
-from netsim.controlplane.edit import CreateRoute, CreateVpc, DeleteVpc
+from netsim.controlplane.edit import (
+    CreateAccount,
+    CreateInstance,
+    CreatePeerConn,
+    CreateRoute,
+    CreateSubnet,
+    CreateVpc,
+    DeleteVpc,
+    Edit,
+)
 from netsim.controlplane.inventory import Inventory
 from netsim.dataplane.disposition import Disposition
 from netsim.prefix import MAX_ADDR, parse_addr
@@ -22,6 +32,21 @@ from tests.clouds import chain, two_vpcs
 from tests.reference.plain_walk import PlainWalk
 from tests.verify.random_network import RandomNetwork
 from tests.verify.test_path import loop
+
+
+def chain_edits(n: int) -> list[Edit[Any]]:
+    """Relays in a row, each with an instance and with rules for all the others."""
+    edits: list[Edit[Any]] = [CreateAccount("acme")]
+    for k in range(n):
+        edits += [
+            CreateVpc(f"v{k}", "bj", f"10.{k}.0.0/16", "acme", relay=True),
+            CreateSubnet(f"v{k}", "a", f"10.{k}.0.0/24"),
+            CreateInstance(f"i{k}", f"v{k}/a", f"10.{k}.0.10"),
+        ]
+    edits += [CreatePeerConn(f"v{k}", f"v{k + 1}", 10, f"c{k}", "right", "left") for k in range(n - 1)]
+    for k, far in itertools.permutations(range(n), 2):
+        edits.append(CreateRoute(f"v{k}", "0.0.0.0/0", f"10.{far}.0.0/16", "right" if far > k else "left"))
+    return edits
 
 
 def interesting_addresses(inventory: Inventory) -> list[int]:
@@ -74,6 +99,21 @@ def test_ttl_runs_out_in_long_chains_just_where_a_packets_does() -> None:
         found = walk(network, start, inventory.instance("i0").addr, parse_addr(dst))
         disposition, _, inst = result.fate(0, inventory.instance("i0").addr, parse_addr(dst))
         assert (disposition, inst) == (found.disposition, found.inst), dst
+
+
+def test_a_pair_too_far_apart_is_known_as_such() -> None:
+    table = all_pairs(Network.of(chain(65)))
+    assert table.answer(0, 62) == ("reachable", "")
+    assert table.answer(0, 63) == ("not_reachable", "ttl_expired")
+    assert table.reasons() == {"ttl_expired": 6}
+
+
+def test_the_limit_of_transits_counts_from_the_second_vpc() -> None:
+    inventory = Inventory("research", {"transits": 1})
+    inventory.apply(*chain_edits(4))
+    table = all_pairs(Network.of(inventory))
+    assert table.answer(0, 2) == ("reachable", "")
+    assert table.answer(0, 3) == ("not_reachable", "transit_denied")
 
 
 def test_loops_end() -> None:
