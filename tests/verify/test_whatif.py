@@ -9,6 +9,7 @@ from netsim.errors import NotFoundError, StateError
 from netsim.verify.diff import diff
 from netsim.verify.network import Network
 from netsim.verify.pairs import all_pairs
+from netsim.verify.reach import reach
 from netsim.verify.whatif import connections_down, each_connection_down, vpc_gone, what_if
 from tests.clouds import chain, two_vpcs
 from tests.verify.random_network import RandomNetwork
@@ -33,6 +34,13 @@ def test_a_connection_down_is_one_that_is_gone() -> None:
                 down = connections_down(network, [conn.id])
                 assert diff(down, what_if(network, DeletePeerConn(conn.id))).is_same
     assert network.fib.link is not down.fib.link
+
+
+def test_single_walks_see_the_connection_down_too() -> None:
+    network = Network.of(two_vpcs())
+    assert reach(network, "web-1", "db-1").is_reachable
+    assert reach(connections_down(network, ["shop-data"]), "web-1", "db-1").reason == "bad_state_route"
+    assert reach(network, "web-1", "db-1").is_reachable
 
 
 def test_single_points_of_failure_are_ranked() -> None:
