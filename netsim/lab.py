@@ -20,7 +20,7 @@ from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import RouteChoice, choose_route
 from netsim.dataplane.trace import TAP_LINK
 from netsim.emulator import Emulator, Progress, StoredSide
-from netsim.errors import InvalidError, NotFoundError, UsageError
+from netsim.errors import CaptureError, InvalidError, NotFoundError, UsageError
 from netsim.prefix import parse_addr
 from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
@@ -68,8 +68,6 @@ class Lab(Emulator, Proofs):
         """
         return cls(load_topology(path, seed), seed)
 
-    # -- names ----------------------------------------------------------------------------
-
     def instance(self, ref: str) -> Instance:
         """The instance of this name or id.
 
@@ -88,8 +86,6 @@ class Lab(Emulator, Proofs):
             return parse_addr(ref)
         except InvalidError:
             return self.instance(ref).addr
-
-    # -- questions ------------------------------------------------------------------------
 
     def ping(
         self,
@@ -163,8 +159,6 @@ class Lab(Emulator, Proofs):
             let_settle(self)
         network = self.network()
         return [check_expectation(self, expectation, flows, network) for expectation in self.topology.expect]
-
-    # -- packets --------------------------------------------------------------------------
 
     def send(self, packets: Any, from_: str, wait_s: float = 10.0) -> Sent:
         """Send scapy packets (one, a list, or `bytes` of IP packets) from an instance and wait.
@@ -245,7 +239,10 @@ class Lab(Emulator, Proofs):
 
         Raises:
             NotFoundError: neither an instance nor a connection has this name.
+            CaptureError: there is no folder to write the file in.
         """
+        if not Path(path).parent.is_dir():
+            raise CaptureError(str(path), 0, f"can't be written, {Path(path).parent} is no folder")
         taps: set[tuple[bool, int]] = set()
         try:
             inst = self.compiler.inst_of[self.instance(ref).id]
@@ -281,8 +278,6 @@ class Lab(Emulator, Proofs):
             packets = PackedPackets.of([self.bytes_of(r.row) for r in mine])
             write_capture(path, at_ns, packets, epoch_ns=FILE_RUN_START_NS)
         return [path for _, path in self._captures]
-
-    # -- runs -----------------------------------------------------------------------------
 
     def run(
         self,

@@ -89,7 +89,7 @@ def _flow(
     emulator: Emulator, flow: RunningFlow, measures: NDArray[np.int64], in_flight: dict[int, int]
 ) -> dict[str, Any]:
     spec = flow.spec
-    numbers = np.array(flow.engine_flows)
+    numbers = np.array(flow.engine_flows, np.int64)  # a replay none of whose hosts are mapped has none
     table = measures[numbers]
     total = table.sum(axis=0)
     sent, received = int(total[m.M_SENT]), int(total[m.M_RECEIVED])

@@ -90,8 +90,6 @@ def _texts(settings: Settings, topology: Topology, finding: Finding, line: int) 
         yield f"    packet  {safe(str(finding.witness))}"
     for k, fix in enumerate(finding.fixes):
         yield f"    {'fix' if k == 0 else 'and':<6}  {safe(fix.text)}"
-        for words in fix.commands:
-            yield f"            {safe(words)}"
     if settings.verbosity > 0:
         from netsim.verify.finding import CODES
 

@@ -59,13 +59,13 @@ def answer_lines(
 
 
 def fix_lines(answer: Reach, places: list[list[str]]) -> Iterator[str]:
-    """For each fix what to do, the command, and the lines of the file."""
+    """For each fix what to do, and the lines of the file; at the end the command that writes them."""
     for k, fix in enumerate(answer.fixes):
         yield from _labelled("fix" if k == 0 else "and", safe(fix.text))
-        for command in fix.commands:
-            yield f"{' ' * _LABEL}{safe(command)}"
         for place in places[k] if k < len(places) else ():
             yield f"{' ' * _LABEL}{safe(place)}"
+    if any(places):
+        yield f"{' ' * _LABEL}netsim reach {safe(answer.source.name)} {safe(answer.target.name)} --apply   writes it"
 
 
 def _path_lines(

@@ -32,7 +32,7 @@ _PLACE_COLUMNS, _TITLE_COLUMNS = 16, 16
 )
 @click.option("--df", is_flag=True, help="Set the don't-fragment bit.")
 def command(settings: Settings, source: str, target: str, port: str | None, ttl: int, size: int, df: bool) -> int:
-    r"""Follow one packet from the instance FROM to TO, and what comes back.
+    """Follow one packet from the instance FROM to TO, and what comes back.
 
     \b
     The numbers are the steps that every packet takes, in this order:
@@ -40,7 +40,7 @@ def command(settings: Settings, source: str, target: str, port: str | None, ttl:
       6 transit   7 TTL   8 MTU   9 cap   10 delay
 
     Exits 0 if the packet arrived and so did its answer (if it is one that is answered), else 1.
-    """
+    """  # noqa: D301 - click's mark for a block is the character itself
     lab = open_lab(settings)
     raw = _packet(lab, source, target, port, ttl=ttl, size_bytes=size, df=df)
     traced = lab.trace(source, target, raw=raw)

@@ -46,7 +46,7 @@ class NamedFile(click.ParamType):  # type: ignore[type-arg] # as above
         """Split at the first `=`: names rarely hold one, paths may."""
         name, equals, file = str(value).partition("=")
         if not (name and equals and file):
-            self.fail(f'"{value}" does not read NAME=FILE', param, ctx)
+            self.fail(f'"{value}" does not read {(param and param.metavar) or "NAME=FILE"}', param, ctx)
         return name, file
 
 

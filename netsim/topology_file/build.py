@@ -54,6 +54,14 @@ _PEER_KEYS: Mapping[str, Path] = {
 }
 
 
+MAX_PROBLEMS = 1_000
+"""A longer list is read by nobody: reading stops there."""
+
+
+class EnoughProblemsError(Exception):
+    """The list is full; nothing is lost by not looking further."""
+
+
 class Builder:
     """Makes the inventory; `problems` grows, `names` tell what references may name."""
 
@@ -217,6 +225,8 @@ class Builder:
     def note(self, path: Path, message: str) -> None:
         """Add a problem at a path of the file."""
         self.problems.append(self.shape.place_problem(path, message))
+        if len(self.problems) >= MAX_PROBLEMS:
+            raise EnoughProblemsError
 
     def _refuse(self, error: RefusedError, path: Path, keys: Mapping[str, Path]) -> None:
         key = keys.get(error.field, (error.field,) if error.field else ())

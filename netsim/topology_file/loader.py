@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from netsim.traffic.expectation import Expectation
     from netsim.traffic.flow import FlowSpec
 
-MAX_PROBLEMS = 1_000
-"""A longer list is read by nobody; its last line says how many more there are."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Topology:
@@ -82,7 +79,7 @@ def read_topology(text: str | bytes, file_name: str = "topology", seed: int | No
 
 
 def _load(text: str | bytes, file_name: str, path: Path | None, seed: int | None) -> Topology:
-    from netsim.topology_file.build import Builder
+    from netsim.topology_file.build import Builder, EnoughProblemsError
     from netsim.topology_file.compose import parse_tree
     from netsim.topology_file.shape import Shape
     from netsim.topology_file.source import as_utf8
@@ -95,9 +92,16 @@ def _load(text: str | bytes, file_name: str, path: Path | None, seed: int | None
         raise TopologyError(file_name, _bounded(tree.problems, shape.problems))
     seed = file.seed if seed is None else seed
     builder = Builder(shape, file, seed)
-    builder.build()
-    flows = build_flows(builder, None if path is None else path.parent)
-    expectations = build_expectations(builder)
+    try:
+        builder.build()
+        flows = build_flows(builder, None if path is None else path.parent)
+        expectations = build_expectations(builder)
+    except EnoughProblemsError:
+        problems = _bounded(tree.problems, shape.problems + builder.problems)
+        last = problems[-1]
+        raise TopologyError(
+            file_name, [*problems[:-1], Problem(last.line, last.column, "", "and more problems, not looked for")]
+        ) from None
     if tree.problems or shape.problems or builder.problems:
         raise TopologyError(file_name, _bounded(tree.problems, shape.problems + builder.problems))
     return Topology(
@@ -121,6 +125,8 @@ def _bounded(of_reading: list[Problem], of_meaning: list[Problem]) -> list[Probl
     once = {(problem.line, problem.column, problem.message): problem for problem in sorted(of_meaning, reverse=True)}
     readable = [problem for problem in once.values() if (problem.line, problem.column) not in unread]
     problems = sorted([*of_reading, *readable])
+    from netsim.topology_file.build import MAX_PROBLEMS
+
     if len(problems) <= MAX_PROBLEMS:
         return problems
     # They are sorted by place, and this stands last.

@@ -88,7 +88,7 @@ def _cross_account(_size: int, seed: int) -> Iterator[str]:
 Two accounts in two regions: a connection across accounts is a request until the other side accepts.
 
 This one has been accepted. Write `state: consulting` into the connection to see what a pending request
-does (bad_state_route), then `netsim peer accept shop-data`. The cap is 20 Mbit/s and the flow `backup`
+does (bad_state_route), then accept it again with `state: active`. The cap is 20 Mbit/s and the flow `backup`
 offers 25: a fifth of it is lost.
 """
     yield from head(comment, "cross-account", seed)

@@ -41,7 +41,7 @@ class RunningFlow:
         engine_flows: its numbers in the engine.
         packets: makes the bytes of its packets; None for a replay, whose bytes are stored.
         source: draws its send times; None when all were fed at the start.
-        last_ns: packet time at which a replay is over; generated flows say it in their spec.
+        last_ns: packet time at which a replay is over, or any flow was stopped; else the spec says.
     """
 
     spec: FlowSpec
@@ -76,8 +76,10 @@ class RunningFlow:
             self._fed_until_ns = int(at_ns[-1]) + 1
 
     def stop(self, engine: Engine) -> None:
-        """Send nothing more."""
+        """Send nothing more; unless it ended before, it ends now."""
         self.source = None
+        if self.end_ns is None or self.end_ns > engine.now_ns:
+            self.last_ns = engine.now_ns
         for number in self.engine_flows:
             engine.silence(number)
 

@@ -93,6 +93,5 @@ class Finding:
             "peer_connection": self.peer_conn,
             "witness": witness,
             "fix": [fix.text for fix in self.fixes],
-            "commands": [command for fix in self.fixes for command in fix.commands],
             "count": self.count,
         }

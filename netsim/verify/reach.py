@@ -73,7 +73,6 @@ class Reach:
             "forward": self.forward.to_dict(),
             "return": None if self.back is None else self.back.to_dict(),
             "fix": [fix.text for fix in self.fixes],
-            "commands": [command for fix in self.fixes for command in fix.commands],
         }
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from netsim.errors import UsageError
 from netsim.prefix import format_addr
 
-MAX_PACKETS = 100_000
+MAX_PACKETS = 10_000
 """What one packet with ranges (`IP(dst="10.0.0.0/8", ttl=(1, 255))`) may expand to."""
 
 
