@@ -14,11 +14,12 @@ from netsim.dataplane.answer import NO_ANSWER, make_answer
 from netsim.dataplane.batch import ERROR, MF, ORIGINAL, PROTO_TCP, PROTO_UDP, REPLY
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.fib import I_NIC_MBPS, I_PORT, I_PORT_COUNT, INST_WORDS
+from netsim.dataplane.hop import is_edge
 from netsim.dataplane.latency import count
 from netsim.dataplane.lpm import last_at_most
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.ring import push
-from netsim.dataplane.row import AT, FLAGS, FLOW, FRAG, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE
+from netsim.dataplane.row import AT, FLAGS, FLOW, FRAG, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE, SRC
 from netsim.dataplane.state import (
     C_NIC_QUEUE_NS,
     C_NIC_RING,
@@ -135,7 +136,7 @@ def receive(fib: Any, st: Any, n: int, i: int, now_ns: int) -> None:
             return
         payload_bytes = payload_of_whole(row)
     measure_datagram(st, row, i, payload_bytes, now_ns)
-    if make_answer(row, st.other, is_listening(fib, i, row)) != NO_ANSWER:
+    if not is_edge(fib, n, row[SRC]) and make_answer(row, st.other, is_listening(fib, i, row)) != NO_ANSWER:
         begin(st, n, 1)
         st.other[AT] = now_ns
         note_made(st, n, i, now_ns)

@@ -53,6 +53,7 @@ from netsim.dataplane.hop import (
     decide,
     find_addr,
     fragment_payload_bytes,
+    is_edge,
     is_unforwardable,
 )
 from netsim.dataplane.link import offer
@@ -122,7 +123,7 @@ def leaves_at_layer_2(fib: Any, st: Any, n: int, i: int, now_ns: int) -> bool:
         return True
     if owner == NOBODY:
         end(st, row, n, HOST_UNREACHABLE, -1, now_ns)
-        if may_cause_error(row):
+        if may_cause_error(row) and not is_edge(fib, n, row[SRC]):
             own = fib.inst[i * INST_WORDS + I_ADDR]
             make_error(row, st.other, own, own, error_code(HOST_UNREACHABLE), 0)
             begin(st, n, 1)
@@ -187,7 +188,7 @@ def route(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> int:
             raise_error(fib, st, n, fate, now_ns)
         return DONE
     if action == TO_ROUTER:
-        at_router(st, n, came_from, now_ns)
+        at_router(fib, st, n, came_from, now_ns)
         return DONE
     row[TTL] = out[O_TTL]
     row[TRANSITS] = out[O_TRANSITS]
@@ -208,7 +209,7 @@ def raise_error(fib: Any, st: Any, n: int, fate: int, now_ns: int) -> None:
     """Router `n` tells the source of the packet in hand why it was dropped, unless it must not."""
     row = st.hand
     code = error_code(fate)
-    if code < 0 or not may_cause_error(row):
+    if code < 0 or not may_cause_error(row) or is_edge(fib, n, row[SRC]):
         return
     src = error_source(fib.node, fib.subnet, n, row[SRC])
     if src == 0:
@@ -231,13 +232,13 @@ def originate(st: Any, n: int, now_ns: int) -> None:
 
 
 @kernel(is_inline=False)
-def at_router(st: Any, n: int, came_from: int, now_ns: int) -> None:
+def at_router(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> None:
     """The packet is for the router or resolver itself: delivered, TTL untouched, perhaps answered."""
     row = st.hand
     end(st, row, n, DELIVERED, -1, now_ns)
     if (row[FRAG] > 0 or row[FLAGS] & MF) and not gather(st.slots_node, n, row, now_ns):
         return
-    if came_from != FROM_ROUTER and make_answer(row, st.other, 0) != NO_ANSWER:
+    if came_from != FROM_ROUTER and not is_edge(fib, n, row[SRC]) and make_answer(row, st.other, 0) != NO_ANSWER:
         originate(st, n, now_ns)
 
 

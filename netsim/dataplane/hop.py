@@ -89,6 +89,12 @@ def find_addr(node: Any, addr: Any, addr_ref: Any, n: int, wanted: int) -> int:
 
 
 @kernel
+def is_edge(fib: Any, n: int, wanted: int) -> bool:
+    """Whether node `n` knows the address as a network or broadcast address: no single host to answer."""
+    return find_addr(fib.node, fib.addr, fib.addr_ref, n, wanted) == EDGE_ADDR
+
+
+@kernel
 def fragment_payload_bytes(mtu_bytes: int, header_bytes: int) -> int:
     """Payload of every fragment but the last: as much as fits, a multiple of 8 (RFC 791 section 3.2)."""
     return (mtu_bytes - header_bytes) // 8 * 8

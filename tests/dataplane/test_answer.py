@@ -182,3 +182,10 @@ def test_a_deleted_instance_sends_and_receives_nothing_more() -> None:
     outcome = run(net, echo(), echo(), edits=[(1_000_000, without)])
     assert fates(outcome) == ["delivered@1", "host_unreachable@0", "delivered@1"]
     assert PROTO_TCP == 6 and outcome.measures[0][1] == 1
+
+
+@pytest.mark.parametrize("dst", ["10.0.0.99", "10.9.9.9", "10.0.0.1"])
+def test_a_subnets_broadcast_address_as_source_is_answered_by_nobody(dst: str) -> None:
+    """RFC 1812 section 4.3.2.7: the source must be one host; layer 2, no route and the router itself."""
+    out = run(two_vpcs(), udp(port=9, src=parse_addr("10.0.0.255"), dst=parse_addr(dst)))
+    assert out.injected == [1, 0]

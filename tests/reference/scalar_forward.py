@@ -218,7 +218,7 @@ class ScalarForward:
             self.end(sender.vpc, packet, Disposition.BAD_DESTINATION)
         elif owner is None:
             self.end(sender.vpc, packet, Disposition.HOST_UNREACHABLE)
-            if self.may_cause_error(packet):
+            if self.may_cause_error(packet) and self.owner_of(sender.vpc, packet.src) != "edge":
                 error = self.icmp_error(packet, sender.addr, sender.addr, 3, 1)
                 self.injected[sender.vpc] += 1
                 self.note(sender.vpc, "made", error)
@@ -255,7 +255,7 @@ class ScalarForward:
             flow.payloads.append(payload)
         port = (packet.proto, packet.l4 >> 16 & 0xFFFF)
         answer = self.answer(packet, port in instance.ports)
-        if answer is not None:
+        if answer is not None and self.owner_of(instance.vpc, packet.src) != "edge":
             self.injected[instance.vpc] += 1
             self.note(instance.vpc, "made", answer)
             self.transmit(inst, answer)
@@ -346,6 +346,8 @@ class ScalarForward:
         icmp = FATES[disposition].icmp
         if icmp[0] < 0 or came_from == ROUTER or not self.may_cause_error(packet):
             return
+        if self.owner_of(node, packet.src) == "edge":
+            return
         own = self.error_source(node, packet.src)
         if own is not None:
             self.originate(node, self.icmp_error(packet, own, packet.src, *icmp, mtu))
@@ -430,7 +432,7 @@ class ScalarForward:
                 return
             packet = whole
         answer = None if came_from == ROUTER else self.answer(packet, is_open=False)
-        if answer is not None:
+        if answer is not None and self.owner_of(node, packet.src) != "edge":
             self.originate(node, answer)
 
     def originate(self, node: int, packet: Packet) -> None:
