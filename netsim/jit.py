@@ -89,7 +89,10 @@ def compiled(fn: Callable[..., Any]) -> Any:
 
 
 def _without_literals(dispatcher: Any) -> None:
-    """Let kernels be compiled once, not anew for each constant they are called with (40 s against 9 s)."""
+    """Let kernels be compiled once, not anew for each constant they are called with.
+
+    The engine's kernels took 40 s to compile with such copies and 25 s without, on one loaded machine.
+    """
     from numba import types as numba_types
 
     template_of = dispatcher.get_call_template
