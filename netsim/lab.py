@@ -18,9 +18,8 @@ from netsim import jit
 from netsim.controlplane.instance import Instance
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import RouteChoice, choose_route
-from netsim.dataplane.trace import TAP_LINK
-from netsim.emulator import Emulator, Progress, StoredSide
-from netsim.errors import CaptureError, InvalidError, NotFoundError, UsageError
+from netsim.emulator import Progress, StoredSide
+from netsim.errors import InvalidError, UsageError
 from netsim.prefix import parse_addr
 from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
@@ -35,6 +34,7 @@ from netsim.traffic.running import RunningFlow
 from netsim.units import NS_PER_S, s_to_ns
 from netsim.verify.proofs import Proofs
 from netsim.version import __version__
+from netsim.wire.recording import Recording
 
 if TYPE_CHECKING:
     from netsim.verify.network import Network
@@ -43,7 +43,7 @@ DEFAULT_RUN_NS = 10 * NS_PER_S
 """How long a run lasts when neither the caller nor any flow says."""
 
 
-class Lab(Emulator, Proofs):
+class Lab(Recording, Proofs):
     """A network to work with.
 
     Args:
@@ -56,7 +56,6 @@ class Lab(Emulator, Proofs):
             topology = Topology(topology, name="in code", seed=topology.seed, profile=topology.profile)
         super().__init__(topology.inventory, topology.seed if seed is None else seed)
         self.topology = topology
-        self._captures: list[tuple[frozenset[tuple[bool, int]], Path]] = []
         self._notice: Callable[[str], None] | None = None
 
     @classmethod
@@ -232,52 +231,6 @@ class Lab(Emulator, Proofs):
                 batch, payloads = side.batch.take(mine), side.payload_bytes[mine]
                 sides.append(StoredSide(by_addr[side.addr], by_addr[addr], batch, payloads, raws))
         return self.start_stored(spec, sides)
-
-    def capture(self, ref: str, path: str | Path) -> None:
-        """Record every packet that passes an instance or a peer connection (both directions) from now
-        on; `write_captures` writes the files.
-
-        Raises:
-            NotFoundError: neither an instance nor a connection has this name.
-            CaptureError: there is no folder to write the file in.
-        """
-        if not Path(path).parent.is_dir():
-            raise CaptureError(str(path), 0, f"can't be written, {Path(path).parent} is no folder")
-        taps: set[tuple[bool, int]] = set()
-        try:
-            inst = self.compiler.inst_of[self.instance(ref).id]
-            self.engine.tap_instance(inst)
-            taps.add((False, inst))
-        except NotFoundError as no_instance:
-            try:
-                conn = self.inventory.peer_conn(ref)
-            except NotFoundError:
-                raise NotFoundError(f"{no_instance} (nor is there a peer connection of that name)") from None
-            for link in self.links_of(conn.id):
-                self.engine.tap_link(link)
-                taps.add((True, link))
-        self._captures.append((frozenset(taps), Path(path)))
-
-    def write_captures(self) -> list[Path]:
-        """Write what `capture` asked for, each file whole, with nanoseconds; the paths.
-
-        Raises:
-            CaptureError: a file can't be written.
-        """
-        import numpy as np
-
-        from netsim.clock import FILE_RUN_START_NS
-        from netsim.packet.packed import PackedPackets
-        from netsim.probe.journal import records_of
-        from netsim.wire.pcap_writer import write_capture
-
-        records = list(records_of(self.tapped()))
-        for taps, path in self._captures:
-            mine = [r for r in records if (r.event == TAP_LINK, r.place) in taps and r.at_ns < self.now_ns]
-            at_ns = np.array([r.at_ns for r in mine], np.int64)
-            packets = PackedPackets.of([self.bytes_of(r.row) for r in mine])
-            write_capture(path, at_ns, packets, epoch_ns=FILE_RUN_START_NS)
-        return [path for _, path in self._captures]
 
     def run(
         self,
