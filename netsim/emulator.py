@@ -10,7 +10,7 @@ clock alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,18 +22,15 @@ from netsim.controlplane.fib_compiler import FibCompiler, LinkName
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import SIDES
 from netsim.dataplane import state
-from netsim.dataplane.batch import MF, ORIGINAL, PROTO_UDP, WATCH, PacketBatch
+from netsim.dataplane.batch import PROTO_UDP, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine, Totals
 from netsim.dataplane.fib import Fib
-from netsim.dataplane.trace import J_EVENT, JOURNAL_WORDS, TAPS
 from netsim.errors import UsageError
 from netsim.monitor.clock_map import ClockMap
 from netsim.monitor.description import Description
 from netsim.monitor.monitor import Monitor
-from netsim.packet.flow_packets import FlowPackets
-from netsim.packet.parse import parse_ip
-from netsim.packet.reassembly import KeptFragments
-from netsim.packet.render import render
+from netsim.packet.recorded import Recorded
+from netsim.packet.store import PacketStore
 from netsim.traffic.flow import FlowSpec
 from netsim.traffic.running import RunningFlow, start_generated
 from netsim.units import NS_PER_MS, NS_PER_S
@@ -88,12 +85,8 @@ class Emulator:
         self.monitor.clock = ClockMap(inventory.clock.now_ns)
         self._describe_connections()
         self.flows: list[RunningFlow] = []
-        self._packets_of: dict[int, FlowPackets] = {}
-        self._originals: list[bytes] = []
-        self._fragments = KeptFragments()
-        self._hand_flow_of: dict[int, int] = {}
-        self._journal: list[Ints] = []
-        self._tapped: list[Ints] = []
+        self.packets = PacketStore(self.engine)
+        self._recorded = Recorded()
 
     # -- control plane --------------------------------------------------------------------
 
@@ -189,7 +182,7 @@ class Emulator:
         )
         self.flows.append(flow)
         if flow.packets is not None:
-            self._packets_of[flow.engine_flows.start] = flow.packets
+            self.packets.describe_flow(flow.engine_flows.start, flow.packets)
         return flow
 
     def start_stored(self, spec: FlowSpec, sides: Sequence[StoredSide]) -> RunningFlow:
@@ -219,11 +212,7 @@ class Emulator:
 
     def keep_packets(self, batch: PacketBatch, payload_bytes: Ints, disposition: Ints, raws: list[bytes]) -> int:
         """Put hand-made packets, with their bytes, into the store; the number of the first row."""
-        self._originals += raws
-        first = self.engine.keep(batch, payload_bytes, disposition)
-        for i in np.flatnonzero((batch["frag_offset"] > 0) | (batch["flags"] & MF > 0)).tolist():
-            self._fragments.add(first + i, raws[i])
-        return first
+        return self.packets.keep(batch, payload_bytes, disposition, raws)
 
     def inject(self, raws: list[bytes | None], instance_id: str, at_ns: list[int], flags: int = WATCH) -> Ints:
         """Let an instance send IP packets at these ascending times; their rows in the store, int64[n].
@@ -231,38 +220,19 @@ class Emulator:
         Every step of a watched packet, and of what it causes, is recorded. Bytes that do not
         parse are sent all the same, and end in the disposition that says so.
         """
-        parsed = [parse_ip(raw) for raw in raws]
-        batch = PacketBatch.of_rows([packet.row for packet in parsed])
-        batch["flags"][:] |= flags
-        payloads = np.array([packet.payload_bytes for packet in parsed], np.int64)
-        fates = np.array([int(packet.disposition) for packet in parsed], np.int64)
-        first = self.keep_packets(batch, payloads, fates, [raw or b"" for raw in raws])
-        rows = np.arange(first, first + len(raws))
-        self.engine.feed(self.hand_flow(instance_id), np.array(at_ns, np.int64), rows)
-        return rows
+        return self.packets.inject(raws, self.compiler.inst_of[instance_id], at_ns, flags)
 
     def hand_flow(self, instance_id: str) -> int:
         """The flow of packets made by hand at an instance."""
-        inst = self.compiler.inst_of[instance_id]
-        if inst not in self._hand_flow_of:
-            row = np.zeros((1, state.FLOW_WORDS), np.int64)
-            row[0, state.F_INST], row[0, state.F_DST_INST], row[0, state.F_FROM_STORE] = inst, -1, 1
-            self._hand_flow_of[inst] = self.engine.add_flows(row)
-        return self._hand_flow_of[inst]
+        return self.packets.hand_flow(self.compiler.inst_of[instance_id])
 
     def original(self, flow: int, seq: int) -> bytes:
         """The IP packet number `seq` of an engine flow, as its sender made it."""
-        packets = self._packets_of.get(flow)
-        return self._originals[seq] if packets is None else packets.packet(seq)
+        return self.packets.original(flow, seq)
 
-    def bytes_of(self, row: dict[str, int]) -> bytes:
+    def bytes_of(self, row: Mapping[str, int]) -> bytes:
         """The exact IP packet of a row: from the journal, or in flight."""
-        return render(row, self.original if row["role"] == ORIGINAL else self._whole_original)
-
-    def _whole_original(self, flow: int, seq: int) -> bytes:
-        """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""
-        raw = self.original(flow, seq)
-        return raw if flow in self._packets_of else self._fragments.whole_of(seq, raw)
+        return self.packets.bytes_of(row)
 
     # -- time -----------------------------------------------------------------------------
 
@@ -290,7 +260,7 @@ class Emulator:
             self._refresh()
             if stop_ns == self.monitor.next_boundary_ns or stop_ns >= until_ns:
                 self.monitor.observe(stop_ns, self.engine.counters()._asdict())
-            self._sort_journal(self.engine.take_journal())
+            self._recorded.add(self.engine.take_journal())
             if progress is not None:
                 progress(stop_ns - start_ns, until_ns - start_ns)
             if stop_ns >= until_ns:
@@ -314,22 +284,13 @@ class Emulator:
     def on_compile(self) -> None:
         """Called before kernels are compiled or loaded; a front end may say so."""
 
-    def _sort_journal(self, rows: Ints) -> None:
-        is_tap = np.isin(rows[:, J_EVENT], TAPS)
-        self._journal.append(rows[~is_tap])
-        if is_tap.any():
-            self._tapped.append(rows[is_tap])
-
     def tapped(self) -> Ints:
         """Every packet that passed a tap so far, int64[n, 21], by time; see `dataplane/trace.py`."""
-        rows = np.concatenate([*self._tapped, np.zeros((0, JOURNAL_WORDS), np.int64)])
-        self._tapped = [rows]
-        return rows[np.argsort(rows[:, 0], kind="stable")]
+        return self._recorded.tapped()
 
     def take_journal(self) -> Ints:
         """What was recorded of watched packets since the last call, int64[n, 21]."""
-        written, self._journal = self._journal, []
-        return np.concatenate([*written, np.zeros((0, JOURNAL_WORDS), np.int64)])
+        return self._recorded.take_steps()
 
     def totals(self) -> Totals:
         """All packets accounted for."""

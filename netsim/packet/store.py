@@ -1,0 +1,89 @@
+"""PacketStore: the bytes behind an engine's rows.
+
+An engine moves rows; whoever made a packet keeps its bytes. Packets made by hand (scapy, captures)
+are kept here as they are, those of generated flows follow from their number (`FlowPackets`), and
+what endpoints and routers answer follows from the packet that was sent. So every row the engine
+ever shows - in a journal, at a tap, in flight - has exact bytes: `bytes_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.dataplane import state
+from netsim.dataplane.batch import MF, ORIGINAL, WATCH, PacketBatch
+from netsim.dataplane.engine import Engine
+from netsim.packet.flow_packets import FlowPackets
+from netsim.packet.parse import parse_ip
+from netsim.packet.reassembly import KeptFragments
+from netsim.packet.render import render
+
+Ints = NDArray[np.int64]
+
+
+class PacketStore:
+    """The packets of one engine, as bytes.
+
+    Args:
+        engine: keeps the columns of stored packets, row by row beside the bytes here.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._packets_of: dict[int, FlowPackets] = {}
+        self._originals: list[bytes] = []
+        self._fragments = KeptFragments()
+        self._hand_flow_of: dict[int, int] = {}
+
+    def describe_flow(self, flow: int, packets: FlowPackets) -> None:
+        """Packets of this engine flow are these."""
+        self._packets_of[flow] = packets
+
+    def keep(self, batch: PacketBatch, payload_bytes: Ints, disposition: Ints, raws: list[bytes]) -> int:
+        """Put hand-made packets, with their bytes, into the store; the number of the first row."""
+        self._originals += raws
+        first = self._engine.keep(batch, payload_bytes, disposition)
+        for i in np.flatnonzero((batch["frag_offset"] > 0) | (batch["flags"] & MF > 0)).tolist():
+            self._fragments.add(first + i, raws[i])
+        return first
+
+    def keep_raw(self, raws: Sequence[bytes | None], flags: int = WATCH) -> Ints:
+        """Put IP packets into the store, whatever they hold; their rows, int64[n]."""
+        parsed = [parse_ip(raw) for raw in raws]
+        batch = PacketBatch.of_rows([packet.row for packet in parsed])
+        batch["flags"][:] |= flags
+        payloads = np.array([packet.payload_bytes for packet in parsed], np.int64)
+        fates = np.array([int(packet.disposition) for packet in parsed], np.int64)
+        first = self.keep(batch, payloads, fates, [raw or b"" for raw in raws])
+        return np.arange(first, first + len(raws))
+
+    def inject(self, raws: Sequence[bytes | None], inst: int, at_ns: Sequence[int], flags: int = WATCH) -> Ints:
+        """Let an instance, by number, send IP packets at these ascending times; their rows, int64[n]."""
+        rows = self.keep_raw(raws, flags)
+        self._engine.feed(self.hand_flow(inst), np.array(at_ns, np.int64), rows)
+        return rows
+
+    def hand_flow(self, inst: int) -> int:
+        """The flow of packets made by hand at an instance."""
+        if inst not in self._hand_flow_of:
+            row = np.zeros((1, state.FLOW_WORDS), np.int64)
+            row[0, state.F_INST], row[0, state.F_DST_INST], row[0, state.F_FROM_STORE] = inst, -1, 1
+            self._hand_flow_of[inst] = self._engine.add_flows(row)
+        return self._hand_flow_of[inst]
+
+    def original(self, flow: int, seq: int) -> bytes:
+        """The IP packet number `seq` of an engine flow, as its sender made it."""
+        packets = self._packets_of.get(flow)
+        return self._originals[seq] if packets is None else packets.packet(seq)
+
+    def bytes_of(self, row: Mapping[str, int]) -> bytes:
+        """The exact IP packet of a row: from the journal, or in flight."""
+        return render(row, self.original if row["role"] == ORIGINAL else self._whole_original)
+
+    def _whole_original(self, flow: int, seq: int) -> bytes:
+        """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""
+        raw = self.original(flow, seq)
+        return raw if flow in self._packets_of else self._fragments.whole_of(seq, raw)
