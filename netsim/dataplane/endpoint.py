@@ -90,6 +90,8 @@ def transmit(fib: Any, st: Any, row: Any, n: int, i: int, now_ns: int) -> None:
         start = now_ns
     if start - now_ns > st.control[C_NIC_QUEUE_NS]:
         end(st, row, n, QUEUE_FULL, i, now_ns)
+        if st.inst[x + X_TAP]:
+            record(st.journal, st.journal_used, row, now_ns, TAP_SENT, i, QUEUE_FULL, 0)
         return
     mbps = fib.inst[i * INST_WORDS + I_NIC_MBPS]
     departs_ns = start + (row[SIZE] * 8000 + mbps - 1) // mbps

@@ -277,6 +277,8 @@ def offer_one(fib: Any, st: Any, n: int, link: int, now_ns: int) -> None:
     departs_ns = offer(fib.link, st.link, st.rings, st.pool, link, row[SIZE], now_ns)
     if departs_ns < 0:
         end(st, row, n, -departs_ns, link, now_ns)
+        if st.link[link * STATE_WORDS + S_TAP]:
+            record(st.journal, st.journal_used, row, now_ns, TAP_LINK, link, -departs_ns, 0)
         return
     k = link * LINK_WORDS
     arrives_ns = departs_ns + fib.link[k + K_DELAY_NS]

@@ -87,6 +87,17 @@ def test_a_tap_at_an_instance_records_both_ways() -> None:
     assert [(event, record[TTL]) for event, record in records(engine)] == [("tap_sent", 64), ("tap_received", 62)]
 
 
+def test_a_tap_records_what_the_cap_refuses_as_it_happens() -> None:
+    """Room for a burst of two and a queue of one: the fourth finds it full; `a` says so."""
+    network = two_vpcs(rate_bps=1_000_000, burst_bytes=3000, queue_bytes=1500)
+    stored = [(udp(1500, watch=0), 0, 0)] * 4
+    engine = engine_of(Experiment(network, [Traffic(0, 1, None, [0] * 4, rows=[0, 1, 2, 3])], NS_PER_S, stored))
+    engine.tap_link(0)
+    taps = [record for _, record in records(engine)]
+    assert [record[trace.J_A] for record in taps] == [0, 0, Disposition.QUEUE_FULL, 0]
+    assert [record[trace.J_EVENT] for record in taps] == [trace.TAP_LINK] * 4
+
+
 def test_a_tap_can_be_closed_again() -> None:
     engine = engine_with(echo(watch=0))
     engine.tap_instance(0)
