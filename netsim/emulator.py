@@ -285,11 +285,11 @@ class Emulator:
         """Called before kernels are compiled or loaded; a front end may say so."""
 
     def tapped(self) -> Ints:
-        """Every packet that passed a tap so far, int64[n, 21], by time; see `dataplane/trace.py`."""
+        """Every packet that passed a tap so far, int64[n, 25], by time; see `dataplane/trace.py`."""
         return self._recorded.tapped()
 
     def take_journal(self) -> Ints:
-        """What was recorded of watched packets since the last call, int64[n, 21]."""
+        """What was recorded of watched packets since the last call, int64[n, 25]."""
         return self._recorded.take_steps()
 
     def totals(self) -> Totals:

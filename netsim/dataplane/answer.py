@@ -15,6 +15,7 @@ from netsim.dataplane.batch import (
     ACK,
     ERROR,
     FIN,
+    KEPT,
     MF,
     ORIGINAL,
     PROTO_ICMP,
@@ -41,9 +42,14 @@ from netsim.dataplane.row import (
     SENT,
     SIZE,
     SRC,
+    TCP_ACK,
+    TCP_SEQ,
     TRANSITS,
+    TS_ECHO,
     TTL,
+    WINDOW,
 )
+from netsim.dataplane.tcp_numbers import M32, initial_number
 from netsim.jit import kernel
 
 NO_ANSWER, ANSWER = range(2)
@@ -56,6 +62,7 @@ MAX_QUOTE_BYTES = MAX_ERROR_BYTES - PLAIN_HEADER_BYTES - ICMP_HEADER_BYTES
 ECHO_REPLY, UNREACHABLE, SOURCE_QUENCH, REDIRECT, ECHO_REQUEST, TIME_EXCEEDED, PARAMETER_PROBLEM = 0, 3, 4, 5, 8, 11, 12
 PROTOCOL_UNREACHABLE, PORT_UNREACHABLE = 2, 3
 TCP_RST_BYTES = 40
+MAX_WINDOW = 65_535
 
 
 @kernel
@@ -122,8 +129,10 @@ def make_error(row: Any, other: Any, src: int, dst: int, type_and_code: int, mtu
 
 
 @kernel(is_inline=False)
-def make_answer(row: Any, other: Any, is_open: int) -> int:
+def make_answer(row: Any, other: Any, is_open: int, payload_bytes: int) -> int:
     """Write into `other` what a host says to the whole datagram in hand; NO_ANSWER when nothing.
+
+    `payload_bytes` is what it carries above layer 4.
 
     Echo requests are echoed; closed UDP ports and unknown protocols get 3/3 and 3/2; closed TCP
     ports get RST; an open one takes SYN with SYN-ACK and acknowledges PSH and FIN. Answers are
@@ -158,8 +167,38 @@ def make_answer(row: Any, other: Any, is_open: int) -> int:
             return NO_ANSWER
         other[L4] = l4 >> 16 & 0xFFFF | (l4 & 0xFFFF) << 16 | says << 32
         other[SIZE] = TCP_RST_BYTES
+        number_answer(row, other, says, payload_bytes)
     _start(row, other)
+    other[FLAGS] = other[FLAGS] & ~KEPT
     return ANSWER
+
+
+@kernel(is_inline=False)
+def number_answer(row: Any, other: Any, says: int, payload_bytes: int) -> None:
+    """Sequence and acknowledgment number and window of the segment that answers the one in hand.
+
+    Source: RFC 9293 section 3.10.7.1 for resets.
+    """
+    tcp_flags = row[L4] >> 32 & 0xFF
+    after = row[TCP_SEQ] + payload_bytes
+    if tcp_flags & SYN:
+        after += 1
+    if tcp_flags & FIN:
+        after += 1
+    after = after & M32
+    other[TCP_SEQ] = row[TCP_ACK]
+    other[TCP_ACK] = after
+    other[WINDOW] = MAX_WINDOW
+    other[TS_ECHO] = 0
+    if says & RST:
+        other[WINDOW] = 0
+        if says & ACK:
+            other[TCP_SEQ] = 0
+        else:
+            other[TCP_ACK] = 0
+    elif says & SYN:
+        other[TCP_SEQ] = initial_number(row[DST], row[SRC], row[L4] >> 16 & 0xFFFF, row[L4] & 0xFFFF)
+        other[TCP_ACK] = row[TCP_SEQ] + 1 & M32
 
 
 @kernel

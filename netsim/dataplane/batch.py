@@ -33,10 +33,14 @@ COLUMNS: dict[str, Any] = {
     "inst": np.int32,  # the instance that sends it or is to receive it next, else -1
     "ttl": np.uint8,
     "proto": np.uint8,  # IP protocol number
-    "flags": np.uint8,  # DF | MF | WATCH | QUIET
+    "flags": np.uint8,  # DF | MF | WATCH | QUIET | KEPT
     "role": np.uint8,  # ORIGINAL | REPLY | ERROR
     "transits": np.uint8,  # peer connection to peer connection steps so far
     "header_bytes": np.uint8,  # of the IP header: 20..60
+    "tcp_seq": np.int64,  # of a TCP segment (and of an error about one), as in its header; else 0
+    "tcp_ack": np.int64,
+    "window": np.int32,  # the header field, 0..65535
+    "ts_echo": np.int32,  # TSecr of the timestamps option, 31 bits; TSval follows from sent_at_ns
 }
 BYTES_PER_PACKET = sum(np.dtype(dtype).itemsize for dtype in COLUMNS.values())
 
@@ -47,6 +51,7 @@ DF = 1  # don't fragment
 MF = 2  # more fragments
 WATCH = 4  # every step goes into the journal
 QUIET = 8  # endpoints take it without answering (a replay brings its own answers)
+KEPT = 16  # its bytes are in the store at row `seq`, whatever its role
 
 # role
 ORIGINAL = 0

@@ -132,13 +132,17 @@ def receive(fib: Any, st: Any, n: int, i: int, now_ns: int) -> None:
     if st.inst[x + X_TAP]:
         record(st.journal, st.journal_used, row, now_ns, TAP_RECEIVED, i, 0, 0)
     measure_packet(st, row, i)
-    payload_bytes = -1
     if row[FRAG] > 0 or row[FLAGS] & MF:
         if not gather(st.slots_inst, i, row, now_ns):
             return
         payload_bytes = payload_of_whole(row)
+    else:
+        payload_bytes = payload_as_sent(st, row)
     measure_datagram(st, row, i, payload_bytes, now_ns)
-    if not is_edge(fib, n, row[SRC]) and make_answer(row, st.other, is_listening(fib, i, row)) != NO_ANSWER:
+    if (
+        not is_edge(fib, n, row[SRC])
+        and make_answer(row, st.other, is_listening(fib, i, row), payload_bytes) != NO_ANSWER
+    ):
         begin(st, n, 1)
         st.other[AT] = now_ns
         note_made(st, n, i, now_ns)
@@ -163,6 +167,17 @@ def measure_packet(st: Any, row: Any, i: int) -> None:
 
 
 @kernel
+def payload_as_sent(st: Any, row: Any) -> int:
+    """Payload above layer 4 of a datagram that came in one piece: its sender knows."""
+    if row[ROLE] != ORIGINAL:
+        return 0
+    f = row[FLOW] * FLOW_WORDS
+    if st.flow[f + F_FROM_STORE]:
+        return st.store[row[SEQ] * STORE_WORDS + T_PAYLOAD]  # type: ignore[no-any-return]
+    return st.flow[f + F_PAYLOAD]  # type: ignore[no-any-return]
+
+
+@kernel
 def payload_of_whole(row: Any) -> int:
     """Payload above UDP or TCP (taken to have no options) of a datagram put together from fragments."""
     if row[PROTO] == PROTO_UDP:
@@ -174,10 +189,7 @@ def payload_of_whole(row: Any) -> int:
 
 @kernel
 def measure_datagram(st: Any, row: Any, i: int, payload_bytes: int, now_ns: int) -> None:
-    """Figures of the flow: latency, jitter (RFC 3550 A.8, in sixteenths), replies and errors.
-
-    `payload_bytes` is -1 for a datagram that came in one piece: then its sender knows.
-    """
+    """Figures of the flow: latency, jitter (RFC 3550 A.8, in sixteenths), replies and errors."""
     flow = row[FLOW]
     f = flow * FLOW_WORDS
     m = flow * MEASURE_WORDS
@@ -196,12 +208,7 @@ def measure_datagram(st: Any, row: Any, i: int, payload_bytes: int, now_ns: int)
     if st.flow[f + F_DST_INST] != i:
         return
     st.measure[m + M_RECEIVED] += 1
-    if payload_bytes >= 0:
-        st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += payload_bytes
-    elif st.flow[f + F_FROM_STORE]:
-        st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += st.store[row[SEQ] * STORE_WORDS + T_PAYLOAD]
-    else:
-        st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += st.flow[f + F_PAYLOAD]
+    st.measure[m + M_RECEIVED_PAYLOAD_BYTES] += payload_bytes
     st.measure[m + M_LATENCY_SUM_NS] += transit
     if st.measure[m + M_RECEIVED] == 1:
         st.measure[m + M_LATENCY_MIN_NS] = transit

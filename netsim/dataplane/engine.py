@@ -8,6 +8,7 @@ packet time; `advance(until_ns)` handles every event *before* `until_ns`, so tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -27,9 +28,10 @@ from netsim.dataplane.fib import (
     Fib,
     table_of,
 )
+from netsim.dataplane.host_call import HostCall, originate
 from netsim.dataplane.latency import BINS
 from netsim.dataplane.memory import Memory
-from netsim.dataplane.row import WORDS, rows_of_batch, unpack_words
+from netsim.dataplane.row import AT, WORDS, rows_of_batch, unpack_words
 from netsim.errors import ClockError, InvalidError
 from netsim.units import MAX_TIME_NS, NS_PER_MS
 
@@ -69,6 +71,9 @@ class Engine:
         self.memory = Memory(DELIVERY_NS, NIC_QUEUE_NS)
         self.now_ns = 0
         self.is_compiled = False
+        self.on_host_call: Callable[[HostCall], None] | None = None
+        """Answers what resolvers are asked, with `originate`; None: their ports are closed."""
+        self._call_ns = -1
         self._written: list[Ints] = []
         self.install(fib)
 
@@ -161,6 +166,7 @@ class Engine:
             raise ClockError(f"engine: asked to go from {self.now_ns} ns back to {until_ns} ns")
         run = jit.compiled(window.run_until) if self.is_compiled else window.run_until
         while True:
+            self.memory.control[state.C_HOST_CALLS] = self.on_host_call is not None
             fib, st = self.memory.views(self.fib, self.is_compiled)
             status = run(fib, st, until_ns, self._window_ns)
             if status == window.DONE:
@@ -187,9 +193,34 @@ class Engine:
             memory.rings.grow_short()
         elif status == window.NEED_ROOM:
             memory.rings.grow(int(memory.control[state.C_NEED_RING]), int(memory.control[state.C_NEED_SLOTS]))
+        elif status == window.NEED_HOST:
+            self._call_host()
         else:
             self._drain_journal()
             memory.enlarge_journal(int(memory.control[state.C_NEED_RECORDS]))
+
+    def _call_host(self) -> None:
+        memory = self.memory
+        node = int(memory.control[state.C_HOST_NODE])
+        row = memory.hand.copy()
+        self._call_ns = int(row[AT])
+        memory.control[state.C_HOST_NODE] = -1
+        memory.control[state.C_SHORT] = 0
+        memory.rings.grow_short()
+        assert self.on_host_call is not None
+        try:
+            self.on_host_call(HostCall(node, self._call_ns, row))
+        finally:
+            self._call_ns = -1
+
+    def originate(self, node: int, row: Ints) -> None:
+        """Let the router of `node` send a packet, int64[21], now: in a host call its instant, else `now_ns`.
+
+        Its identity (flow, seq), role and SENT are the caller's; with KEPT in its flags `seq` is a store row.
+        """
+        if (self.memory.journal_used[0] + 1) * trace.JOURNAL_WORDS > len(self.memory.journal):
+            self._drain_journal()
+        originate(self.memory, node, row, self._call_ns if self._call_ns >= 0 else self.now_ns)
 
     def _release_departed(self, until_ns: int) -> None:
         table = self.memory.rings.table
@@ -214,7 +245,7 @@ class Engine:
             self.memory.journal_used[0] = 0
 
     def take_journal(self) -> Ints:
-        """Everything recorded since the last call, int64[n, 21], by node and time within a window."""
+        """Everything recorded since the last call, int64[n, 25], by node and time within a window."""
         written, self._written = self._written, []
         return np.concatenate(written) if written else np.zeros((0, trace.JOURNAL_WORDS), np.int64)
 
@@ -264,7 +295,7 @@ class Engine:
         return self.memory.histogram[flow * BINS : (flow + 1) * BINS].copy()
 
     def packets_in_flight(self) -> Ints:
-        """Every packet in flight in hand form, int64[n, 17]."""
+        """Every packet in flight in hand form, int64[n, 21]."""
         return unpack_words(self.memory.rings.packets())
 
     @property

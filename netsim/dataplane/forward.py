@@ -19,7 +19,7 @@ from netsim.dataplane.answer import (
 )
 from netsim.dataplane.batch import MF, ORIGINAL
 from netsim.dataplane.drop_tail import S_INGRESS_BYTES, S_INGRESS_PACKETS, S_RING, S_TAP, STATE_WORDS
-from netsim.dataplane.endpoint import DELIVERED, EXITS_NETWORK, begin, end, note_made
+from netsim.dataplane.endpoint import DELIVERED, EXITS_NETWORK, begin, end, note_made, payload_as_sent, payload_of_whole
 from netsim.dataplane.fib import (
     EDGE_ADDR,
     I_ADDR,
@@ -56,6 +56,7 @@ from netsim.dataplane.hop import (
     is_edge,
     is_unforwardable,
 )
+from netsim.dataplane.host_call import is_query
 from netsim.dataplane.link import offer
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.ring import (
@@ -79,6 +80,8 @@ from netsim.dataplane.row import (
 from netsim.dataplane.state import (
     C_DELIVERY_NS,
     C_HOPS,
+    C_HOST_CALLS,
+    C_HOST_NODE,
     C_NEED_RECORDS,
     C_NEED_RING,
     C_NEED_SLOTS,
@@ -103,7 +106,7 @@ from netsim.dataplane.trace import (
 from netsim.jit import kernel
 
 # What a kernel call ends with.
-DONE, NEED_RINGS, NEED_ROOM, NEED_JOURNAL = range(4)
+DONE, NEED_RINGS, NEED_ROOM, NEED_JOURNAL, NEED_HOST = range(5)
 
 
 @kernel
@@ -236,9 +239,18 @@ def at_router(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> None:
     """The packet is for the router or resolver itself: delivered, TTL untouched, perhaps answered."""
     row = st.hand
     end(st, row, n, DELIVERED, -1, now_ns)
-    if (row[FRAG] > 0 or row[FLAGS] & MF) and not gather(st.slots_node, n, row, now_ns):
+    if row[FRAG] > 0 or row[FLAGS] & MF:
+        if not gather(st.slots_node, n, row, now_ns):
+            return
+        payload_bytes = payload_of_whole(row)
+    else:
+        payload_bytes = payload_as_sent(st, row)
+    if came_from == FROM_ROUTER or is_edge(fib, n, row[SRC]):
         return
-    if came_from != FROM_ROUTER and not is_edge(fib, n, row[SRC]) and make_answer(row, st.other, 0) != NO_ANSWER:
+    if st.control[C_HOST_CALLS] and is_query(fib, row, n):
+        st.control[C_HOST_NODE] = n
+        return
+    if make_answer(row, st.other, 0, payload_bytes) != NO_ANSWER:
         originate(st, n, now_ns)
 
 

@@ -50,6 +50,7 @@ class Memory:
         self.out: Ints = np.zeros(OUT_WORDS, np.int64)
         self.control: Ints = np.zeros(state.CONTROL_WORDS, np.int64)
         self.control[state.C_CURSOR] = -1
+        self.control[state.C_HOST_NODE] = -1
         self.control[state.C_DELIVERY_NS] = delivery_ns
         self.control[state.C_NIC_QUEUE_NS] = nic_queue_ns
         self._layout: tuple[Ints, Ints, Ints, Ints] | None = None
@@ -110,7 +111,7 @@ class Memory:
         return first
 
     def keep(self, rows: Ints, payload_bytes: Ints, disposition: Ints) -> int:
-        """Put packets, int64[n, 17], into the store; the number of the first row."""
+        """Put packets, int64[n, 21], into the store; the number of the first row."""
         n, first = len(rows), self.stored
         while (first + n) * state.STORE_WORDS > len(self.store):
             self.store = np.concatenate([self.store, np.zeros_like(self.store)])

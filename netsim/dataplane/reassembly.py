@@ -14,12 +14,29 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.dataplane.batch import MF
-from netsim.dataplane.row import DST, FLAGS, FLOW, FRAG, HEADER, IDENT, L4, PROTO, ROLE, SIZE, SRC
+from netsim.dataplane.row import (
+    DST,
+    FLAGS,
+    FLOW,
+    FRAG,
+    HEADER,
+    IDENT,
+    L4,
+    PROTO,
+    ROLE,
+    SIZE,
+    SRC,
+    TCP_ACK,
+    TCP_SEQ,
+    WINDOW,
+)
 from netsim.jit import kernel
 from netsim.units import NS_PER_S
 
-P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED, P_SQUARES = range(9)
-SLOT_WORDS = 9
+(
+    P_SRC, P_DST, P_KEY, P_GOT, P_TOTAL, P_L4, P_HEADER, P_STARTED, P_SQUARES, P_TCP_SEQ, P_TCP_ACK, P_WINDOW,
+) = range(12)  # fmt: skip
+SLOT_WORDS = 12
 SLOTS = 16
 """One for each peer connection a VPC may have, and some for datagrams that will never be whole."""
 HOLDER_WORDS = SLOT_WORDS * SLOTS
@@ -58,6 +75,9 @@ def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
         slots[slot + P_GOT] = 0
         slots[slot + P_TOTAL] = 0
         slots[slot + P_L4] = 0
+        slots[slot + P_TCP_SEQ] = 0
+        slots[slot + P_TCP_ACK] = 0
+        slots[slot + P_WINDOW] = 0
         slots[slot + P_HEADER] = row[HEADER]
         slots[slot + P_STARTED] = now_ns
         slots[slot + P_SQUARES] = 0
@@ -66,6 +86,9 @@ def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
     slots[slot + P_SQUARES] += payload * (2 * row[FRAG] + payload)
     if row[FRAG] == 0:
         slots[slot + P_L4] = row[L4]
+        slots[slot + P_TCP_SEQ] = row[TCP_SEQ]
+        slots[slot + P_TCP_ACK] = row[TCP_ACK]
+        slots[slot + P_WINDOW] = row[WINDOW]
         slots[slot + P_HEADER] = row[HEADER]
     if row[FLAGS] & MF == 0:
         slots[slot + P_TOTAL] = row[FRAG] + payload
@@ -78,6 +101,9 @@ def gather(slots: Any, holder: int, row: Any, now_ns: int) -> bool:
     if total + slots[slot + P_HEADER] > 65535:
         return False
     row[L4] = slots[slot + P_L4]
+    row[TCP_SEQ] = slots[slot + P_TCP_SEQ]
+    row[TCP_ACK] = slots[slot + P_TCP_ACK]
+    row[WINDOW] = slots[slot + P_WINDOW]
     row[HEADER] = slots[slot + P_HEADER]
     row[SIZE] = total + slots[slot + P_HEADER]
     row[FRAG] = 0

@@ -69,7 +69,7 @@ def push(rings: Any, pool: Any, q: int, row: Any, at_ns: int) -> bool:
 class RingTable:
     """Owns the rings and their pools; grows them between kernel calls.
 
-    `rings` int64[n * 8], `pool` int64[slots * 8] (packets), `arrivals` int64[slots * 2] (time and
+    `rings` int64[n * 8], `pool` int64[slots * 10] (packets), `arrivals` int64[slots * 2] (time and
     store row of what sources will send). Arrays are replaced when they grow: take them anew
     for each kernel call.
     """
@@ -160,7 +160,7 @@ class RingTable:
         return np.where(table[:, R_KIND] == SOURCE, 0, table[:, R_TAIL] - table[:, R_HEAD])
 
     def packets(self) -> NDArray[np.int64]:
-        """All packets in flight at rest, int64[n, 8], by ring and then by age."""
+        """All packets in flight at rest, int64[n, 10], by ring and then by age."""
         pool, table = self.pool.reshape(-1, WORDS), self.table
         slots = [
             int(table[q, R_BASE]) + (np.arange(int(table[q, R_HEAD]), int(table[q, R_TAIL])) & int(table[q, R_MASK]))

@@ -1,17 +1,19 @@
 """The packet in hand, and its packed form.
 
-In hand, a packet is an int64[17] with one field per column of `batch.COLUMNS`, in that order:
-kernels read `row[SRC]`. At rest, in a ring, the same packet is eight int64 words, one cache
-line of 64 bytes, so that a million packets in flight cost 64 MB and a push touches one line:
+In hand, a packet is an int64[21] with one field per column of `batch.COLUMNS`, in that order:
+kernels read `row[SRC]`. At rest, in a ring, the same packet is ten int64 words, so that a
+million packets in flight cost 80 MB and a push touches two cache lines:
 
     word 0  at_ns
     word 1  src 0-31 | size_bytes 32-47
-    word 2  dst 0-31 | ident 32-47 | ttl 48-55 | role 56-57 | flags 58-61
+    word 2  dst 0-31 | ident 32-47 | ttl 48-55 | role 56-57 | flags 58-62
     word 3  sent_at_ns
     word 4  seq
     word 5  l4
     word 6  flow 0-31 | frag_offset 32-47 | proto 48-55 | header_bytes / 4 56-59
     word 7  inst + 1 0-31 | transits 32-39
+    word 8  tcp_seq 0-31 | ts_echo 32-62
+    word 9  tcp_ack 0-31 | window 32-47
 
 No field reaches bit 63: the words stay non-negative, whatever is inside.
 """
@@ -28,9 +30,10 @@ from netsim.jit import kernel
 
 (
     AT, SRC, DST, SENT, SEQ, L4, SIZE, FLOW, FRAG, IDENT, INST, TTL, PROTO, FLAGS, ROLE, TRANSITS, HEADER,
+    TCP_SEQ, TCP_ACK, WINDOW, TS_ECHO,
 ) = range(len(COLUMNS))  # fmt: skip
 N_FIELDS = len(COLUMNS)
-WORDS = 8
+WORDS = 10
 BYTES_AT_REST = WORDS * 8
 
 _M32 = 0xFFFF_FFFF
@@ -62,6 +65,12 @@ def unpack_row(pool: Any, at: int, row: Any) -> None:
     word = pool[at + 7]
     row[INST] = (word & _M32) - 1
     row[TRANSITS] = word >> 32
+    word = pool[at + 8]
+    row[TCP_SEQ] = word & _M32
+    row[TS_ECHO] = word >> 32
+    word = pool[at + 9]
+    row[TCP_ACK] = word & _M32
+    row[WINDOW] = word >> 32
 
 
 @kernel
@@ -75,15 +84,17 @@ def pack_row(row: Any, pool: Any, at: int) -> None:
     pool[at + 5] = row[L4]
     pool[at + 6] = row[FLOW] | row[FRAG] << 32 | row[PROTO] << 48 | row[HEADER] // 4 << 56
     pool[at + 7] = row[INST] + 1 | row[TRANSITS] << 32
+    pool[at + 8] = row[TCP_SEQ] | row[TS_ECHO] << 32
+    pool[at + 9] = row[TCP_ACK] | row[WINDOW] << 32
 
 
 def batch_of_rows(rows: NDArray[np.int64]) -> PacketBatch:
-    """Columns of n packets in hand, int64[n, 17]."""
+    """Columns of n packets in hand, int64[n, 21]."""
     return PacketBatch({name: rows[:, i].astype(dtype) for i, (name, dtype) in enumerate(COLUMNS.items())})
 
 
 def rows_of_batch(batch: PacketBatch) -> NDArray[np.int64]:
-    """The int64[n, 17] of a batch."""
+    """The int64[n, 21] of a batch."""
     rows = np.empty((len(batch), N_FIELDS), np.int64)
     for i, name in enumerate(COLUMNS):
         rows[:, i] = batch[name]
@@ -91,14 +102,14 @@ def rows_of_batch(batch: PacketBatch) -> NDArray[np.int64]:
 
 
 def pack_words(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Packets in hand, int64[n, 17], to packets at rest, int64[n, 8]; `pack_row` for many."""
+    """Packets in hand, int64[n, 21], to packets at rest, int64[n, 10]; `pack_row` for many."""
     words = np.empty((len(rows), WORDS), np.int64)
     pack_row(rows.T, words.T, 0)
     return words
 
 
 def unpack_words(words: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Packets at rest, int64[n, 8], to packets in hand, int64[n, 17]; `unpack_row` for many."""
+    """Packets at rest, int64[n, 10], to packets in hand, int64[n, 21]; `unpack_row` for many."""
     rows = np.empty((len(words), N_FIELDS), np.int64)
     # A kernel is elementwise in its fields: given columns instead of numbers, it does n packets at once.
     unpack_row(words.T, 0, rows.T)

@@ -38,25 +38,25 @@ FLOW_WORDS = 11
 MEASURE_WORDS = 17
 
 # store of packets that somebody made: the packet at rest, payload bytes above layer 4, preset fate
-T_PAYLOAD, T_DISPOSITION = 8, 9
-STORE_WORDS = 10
+T_PAYLOAD, T_DISPOSITION = 10, 11
+STORE_WORDS = 12
 
 # control block of a run
 (
     C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
-    C_NIC_QUEUE_NS, C_NIC_RING,
-) = range(11)  # fmt: skip
-CONTROL_WORDS = 11
+    C_NIC_QUEUE_NS, C_NIC_RING, C_HOST_CALLS, C_HOST_NODE,
+) = range(13)  # fmt: skip
+CONTROL_WORDS = 13
 
 
 class State(NamedTuple):
     """The arrays, int64 but for `histogram`.
 
-    rings[r*8], pool[slots*8], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
+    rings[r*8], pool[slots*10], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
     inst[i*5], node[n*19], flow[f*11], measure[f*17], histogram int32[f*bins] (`latency.py`),
-    store[s*10], slots_inst[i*144], slots_node[n*144] (`reassembly.py`), journal[j*21], journal_used[1],
-    hand[17], other[17], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
-    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[11].
+    store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
+    hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[13].
     """
 
     rings: Ints

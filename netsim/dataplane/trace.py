@@ -1,6 +1,6 @@
 """The journal: what happened to chosen packets, step by step.
 
-A record is the packet in hand (17 fields, `row[AT]` being the moment) and four words: the event,
+A record is the packet in hand (21 fields, `row[AT]` being the moment) and four words: the event,
 where, and two details. Packets flagged WATCH are recorded at every step; a tap on a link or an
 instance records whatever passes there. Everything people see of single packets - ping, trace,
 scapy's answers, capture files - is read from here.
@@ -31,8 +31,8 @@ JOURNAL_SPARE = 32
     QUEUED,  # (link, departure ns, arrival ns) the cap accepted it
     ARRIVED,  # (node, link, 0) over a peer connection
     ENDED,  # (node, disposition, instance | link | gateway or -1)
-    TAP_LINK,  # (link, 0, 0) departs now
-    TAP_SENT,  # (instance, 0, 0)
+    TAP_LINK,  # (link, 0, 0) departs now; (link, disposition, 0) the cap refuses it now
+    TAP_SENT,  # (instance, 0, 0); (instance, disposition, 0) its interface refuses it now
     TAP_RECEIVED,  # (instance, 0, 0)
 ) = range(13)
 TAPS = (TAP_LINK, TAP_SENT, TAP_RECEIVED)

@@ -7,7 +7,7 @@ window or a run is cut changes nothing.
 
 A step looks at the head of a ring, does everything the packet does at that instant, and only
 then moves the head. When something must grow first (a ring, the journal), the kernel returns
-with nothing half done and is called again.
+with nothing half done and is called again; so it does after an event that Python is to answer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,16 @@ from netsim.dataplane.fib import (
     I_NODE,
     INST_WORDS,
 )
-from netsim.dataplane.forward import DONE, NEED_JOURNAL, NEED_RINGS, NEED_ROOM, arrive, leaves_at_layer_2, route
+from netsim.dataplane.forward import (
+    DONE,
+    NEED_HOST,
+    NEED_JOURNAL,
+    NEED_RINGS,
+    NEED_ROOM,
+    arrive,
+    leaves_at_layer_2,
+    route,
+)
 from netsim.dataplane.heap import enter_heap, sift_down
 from netsim.dataplane.hop import (
     FROM_INSTANCE,
@@ -58,14 +67,19 @@ from netsim.dataplane.row import (
     SEQ,
     SIZE,
     SRC,
+    TCP_ACK,
+    TCP_SEQ,
     TRANSITS,
+    TS_ECHO,
     TTL,
+    WINDOW,
     WORDS,
     unpack_row,
 )
 from netsim.dataplane.state import (
     C_CURSOR,
     C_EVENTS,
+    C_HOST_NODE,
     C_NEED_RECORDS,
     C_NIC_RING,
     C_SHORT,
@@ -96,7 +110,7 @@ from netsim.dataplane.trace import (
 )
 from netsim.jit import kernel
 
-__all__ = ["DONE", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
+__all__ = ["DONE", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
 
 IN_FLIGHT = int(Disposition.IN_FLIGHT)
 PLAIN_HEADER_BYTES = 20
@@ -155,6 +169,8 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
             return status
         st.control[C_EVENTS] += 1
         st.rings[q * RING_WORDS + R_HEAD] += 1
+        if st.control[C_HOST_NODE] >= 0:
+            return NEED_HOST
         if st.control[C_SHORT]:
             st.control[C_SHORT] = 0
             return NEED_RINGS
@@ -241,6 +257,10 @@ def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
         row[FLAGS] = st.flow[f + F_FLAGS]
         row[ROLE] = 0
         row[HEADER] = PLAIN_HEADER_BYTES
+        row[TCP_SEQ] = 0
+        row[TCP_ACK] = 0
+        row[WINDOW] = 0
+        row[TS_ECHO] = 0
     row[AT] = now_ns
     row[SENT] = now_ns
     row[FLOW] = flow

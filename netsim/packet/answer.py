@@ -8,9 +8,9 @@ All of it follows from the packet that was sent and a row's columns, so none of 
 from __future__ import annotations
 
 import struct
-import zlib
 
 from netsim.dataplane.batch import ACK, PROTO_ICMP, PROTO_TCP, PROTO_UDP, RST, SYN
+from netsim.dataplane.tcp_numbers import initial_number
 from netsim.packet.checksum import checksum, with_pseudo_header
 from netsim.packet.header import DF_BIT, MF_BIT, header_of
 from netsim.packet.l4 import IcmpError, unpack_tcp
@@ -143,7 +143,7 @@ def initial_sequence(sent: Sent, segment: Segment) -> int:
     RFC 9293 section 3.4.1 adds a clock and a secret against guessing; here the same run must
     give the same bytes.
     """
-    return zlib.crc32(struct.pack("!IIHH", sent.src, sent.dst, segment.src_port, segment.dst_port))
+    return initial_number(sent.dst, sent.src, segment.dst_port, segment.src_port)
 
 
 def reply_as_received(sent: Sent, error: IcmpError, ident: int) -> bytes:

@@ -29,13 +29,19 @@ TCP_HEADER_BYTES = 20
 ICMP_HEADER_BYTES = 8
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 END_OF_OPTIONS, NO_OPERATION = 0, 1
+PARSED_COLUMNS = (
+    "src", "dst", "size_bytes", "ttl", "proto", "l4", "flags", "frag_offset", "ident", "header_bytes", "tcp_seq",
+    "tcp_ack", "window",
+)  # fmt: skip
+"""What the bytes of a packet decide of its row."""
 
 
 class ParsedPacket(NamedTuple):
     """A packet as its columns.
 
-    `row`: src, dst, size_bytes, ttl, proto, l4, flags (DF, MF), frag_offset, ident and
-    header_bytes; the caller adds the others. Of a `BAD_CHECKSUM` packet the header's own
+    `row`: src, dst, size_bytes, ttl, proto, l4, flags (DF, MF), frag_offset, ident,
+    header_bytes and, of TCP, tcp_seq, tcp_ack and window (`ts_echo` is that of segments made
+    here); the caller adds the others. Of a `BAD_CHECKSUM` packet the header's own
     columns are as found, l4 is 0 and size_bytes is the number of bytes given; of a `MALFORMED`
     or `NOT_IPV4` one everything but that size is 0 (sizes over 65535 count as 65535).
     `disposition`: `IN_FLIGHT` if it may go on, else what ends it.
@@ -70,9 +76,11 @@ def parse_ip(raw: bytes | None) -> ParsedPacket:
         return ParsedPacket(row, Disposition.BAD_CHECKSUM, 0)
     if not header_bytes <= row["size_bytes"] <= n or not options_parse(raw[MIN_HEADER_BYTES:header_bytes]):
         return _refused(n, Disposition.MALFORMED)
-    row["l4"], payload_bytes = _transport(
-        row["proto"], row["frag_offset"], row["flags"] & MF, raw[header_bytes : row["size_bytes"]]
-    )
+    body = raw[header_bytes : row["size_bytes"]]
+    row["l4"], payload_bytes = _transport(row["proto"], row["frag_offset"], row["flags"] & MF, body)
+    if row["proto"] == PROTO_TCP and row["l4"]:
+        row["tcp_seq"], row["tcp_ack"] = int.from_bytes(body[4:8], "big"), int.from_bytes(body[8:12], "big")
+        row["window"] = int.from_bytes(body[14:16], "big")
     return ParsedPacket(row, Disposition.IN_FLIGHT, payload_bytes)
 
 
@@ -90,9 +98,7 @@ def options_parse(options: bytes) -> bool:
 
 
 def _refused(n: int, disposition: Disposition) -> ParsedPacket:
-    row = dict.fromkeys(
-        ("src", "dst", "size_bytes", "ttl", "proto", "l4", "flags", "frag_offset", "ident", "header_bytes"), 0
-    )
+    row = dict.fromkeys(PARSED_COLUMNS, 0)
     row["size_bytes"] = min(n, MAX_PACKET_BYTES)
     return ParsedPacket(row, disposition, 0)
 
@@ -110,6 +116,9 @@ def _header_columns(raw: bytes, header_bytes: int) -> dict[str, int]:
         "frag_offset": (fragment & 0x1FFF) * 8,
         "ident": int.from_bytes(raw[4:6], "big"),
         "header_bytes": header_bytes,
+        "tcp_seq": 0,
+        "tcp_ack": 0,
+        "window": 0,
     }
 
 

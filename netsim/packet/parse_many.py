@@ -170,6 +170,12 @@ class _Block:
             ports = self.word(here, i) | self.word(here + 2, i) << 16
             l4[i] = np.where(good, ports | self.byte(here + 13, i) << 32, 0)
             payload_bytes[i] = np.where(good, n - header, 0)
+            # As `parse_ip`: what gives no ports gives no numbers either.
+            good &= l4[i] != 0
+            for name, words in (("tcp_seq", 2), ("tcp_ack", 4)):
+                number = self.word(here + 2 * words, i) << 16 | self.word(here + 2 * words + 2, i)
+                parsed.batch[name][rows][i] = np.where(good, number, 0)
+            parsed.batch["window"][rows][i] = np.where(good, self.word(here + 14, i), 0)
 
         icmp = np.flatnonzero(~later & (proto == PROTO_ICMP) & (body >= ICMP_HEADER_BYTES))
         if len(icmp):

@@ -110,7 +110,7 @@ def read_journal(emulator: Emulator) -> Iterator[Record]:
 
 
 def records_of(rows: NDArray[np.int64]) -> Iterator[Record]:
-    """Journal rows, int64[n, 21], as records, by time; at one instant in the order they were written."""
+    """Journal rows, int64[n, 25], as records, by time; at one instant in the order they were written."""
     names = list(COLUMNS)
     for values in rows[rows[:, 0].argsort(kind="stable")].tolist():
         yield Record(

@@ -26,13 +26,18 @@ from netsim.dataplane.row import (
     SEQ,
     SIZE,
     SRC,
+    TCP_ACK,
+    TCP_SEQ,
     TRANSITS,
+    TS_ECHO,
     TTL,
+    WINDOW,
 )  # fmt: skip
 from tests.dataplane.network import Network
 from tests.reference.scalar_forward import Flow, Packet, ScalarForward
 
-FACTS = [FLOW, SEQ, ROLE, FRAG, SRC, DST, PROTO, SIZE, TTL, FLAGS, IDENT, TRANSITS, L4, HEADER, SENT]
+FACTS = [FLOW, SEQ, ROLE, FRAG, SRC, DST, PROTO, SIZE, TTL, FLAGS, IDENT, TRANSITS, L4, HEADER, SENT,
+         TCP_SEQ, TCP_ACK, WINDOW, TS_ECHO]  # fmt: skip
 """In the order of `Packet.facts`."""
 
 
@@ -76,11 +81,12 @@ class Outcome(NamedTuple):
 
 def row_of(packet: Packet) -> dict[str, int]:
     """The packet as a row of a `PacketBatch`."""
-    flags = packet.df | packet.mf << 1 | packet.watch << 2 | packet.quiet << 3
+    flags = packet.df | packet.mf << 1 | packet.watch << 2 | packet.quiet << 3 | packet.kept << 4
     return {
         "src": packet.src, "dst": packet.dst, "l4": packet.l4, "size_bytes": packet.size,
         "frag_offset": packet.frag_offset, "ident": packet.ident, "ttl": packet.ttl, "proto": packet.proto,
-        "flags": flags, "role": packet.role, "header_bytes": packet.header,
+        "flags": flags, "role": packet.role, "header_bytes": packet.header, "tcp_seq": packet.tcp_seq,
+        "tcp_ack": packet.tcp_ack, "window": packet.window, "ts_echo": packet.ts_echo,
     }  # fmt: skip
 
 

@@ -156,6 +156,11 @@ def random_stored(rng: Any, network: Network) -> tuple[Packet, int, int]:
     """A packet somebody made: perhaps a fragment, with options, with a fate of its own."""
     packet = random_packet(rng, _addr(rng, network), _addr(rng, network))
     packet.ident = int(rng.integers(3))
+    packet.kept = int(rng.random() < 0.2)
+    if packet.proto == PROTO_TCP:
+        numbers = [0, 1, 2**32 - 1, 2**31, int(rng.integers(2**32))]
+        packet.tcp_seq, packet.tcp_ack = (int(rng.choice(numbers)) for _ in range(2))
+        packet.window, packet.ts_echo = int(rng.integers(65_536)), int(rng.integers(2**31))
     packet.header = min(int(rng.choice([20, 20, 24, 60])), packet.size // 4 * 4)
     if rng.random() < 0.4:
         packet.frag_offset = int(rng.choice([0, 8, 24, 1480, 65_528]))

@@ -47,9 +47,11 @@ def random_rows(rng: Any, n: int, largest: int) -> PacketBatch:
     columns["ttl"] = rng.choice([0, 1, 2, 3, 4, 64, 64, 64, 64, 255], n)
     columns["proto"] = np.where(rng.random(n) < 0.7, rng.choice([1, 6, 17], n), rng.integers(0, 256, n))
     # A watched packet costs a dozen records: not among many.
-    columns["flags"] = rng.integers(0, 16, n) & (~WATCH if n > 2000 else 15)
+    columns["flags"] = rng.integers(0, 32, n) & (~WATCH if n > 2000 else 31)
     columns["role"] = np.where(rng.random(n) < 0.8, 0, rng.integers(0, 4, n))
     columns["inst"] = rng.integers(-1, 3, n)
+    for name, bits in (("tcp_seq", 32), ("tcp_ack", 32), ("window", 16), ("ts_echo", 31)):
+        columns[name] = rng.choice([0, 1, 2**bits - 1, int(rng.integers(2**bits))], n)
     columns["transits"] = rng.integers(0, 256, n)
     return PacketBatch({name: np.asarray(column, COLUMNS[name]) for name, column in columns.items()})
 

@@ -18,8 +18,8 @@ from netsim.dataplane.row import (
 
 BITS = {
     "at_ns": 63, "src": 32, "dst": 32, "sent_at_ns": 63, "seq": 63, "l4": 63, "size_bytes": 16, "flow": 31,
-    "frag_offset": 16, "ident": 16, "inst": 31, "ttl": 8, "proto": 8, "flags": 4, "role": 2, "transits": 8,
-    "header_bytes": 4,
+    "frag_offset": 16, "ident": 16, "inst": 31, "ttl": 8, "proto": 8, "flags": 5, "role": 2, "transits": 8,
+    "header_bytes": 4, "tcp_seq": 32, "tcp_ack": 32, "window": 16, "ts_echo": 31,
 }  # fmt: skip
 """How much of each column a packet at rest can hold; of `header_bytes` a quarter, of `inst` one more."""
 

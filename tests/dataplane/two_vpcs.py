@@ -70,6 +70,7 @@ class End:
         (
             self.flow, self.seq, self.role, self.frag_offset, self.src, self.dst, self.proto, self.size, self.ttl,
             self.flags, self.ident, self.transits, self.l4, self.header, self.sent_at,
+            self.tcp_seq, self.tcp_ack, self.window, self.ts_echo,
         ) = record[3:]  # fmt: skip
 
     @property

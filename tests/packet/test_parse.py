@@ -6,7 +6,7 @@ from netsim.dataplane.batch import COLUMNS, DF, MF, pack_icmp, pack_ports, pack_
 from netsim.dataplane.disposition import Disposition
 from netsim.packet.checksum import checksum
 from netsim.packet.packed import PackedPackets
-from netsim.packet.parse import parse_ip
+from netsim.packet.parse import PARSED_COLUMNS, parse_ip
 from netsim.packet.parse_many import parse_many
 from netsim.prefix import parse_addr
 from tests.packet.sample_packets import mutated, random_packets, random_scapy_packets
@@ -40,6 +40,9 @@ def test_udp_packet_fills_every_column() -> None:
         "frag_offset": 0,
         "ident": 7,
         "header_bytes": 20,
+        "tcp_seq": 0,
+        "tcp_ack": 0,
+        "window": 0,
     }
     assert payload_bytes == 4
     assert set(row) <= set(COLUMNS)
@@ -49,6 +52,12 @@ def test_tcp_ports_flags_and_payload() -> None:
     parsed = parse_ip(ip_packet(TCP, proto=6))
     assert parsed.row["l4"] == pack_tcp(80, 8080, 0x12)
     assert parsed.payload_bytes == 3
+
+
+def test_tcp_numbers_and_window_are_those_of_the_header() -> None:
+    row = parse_ip(ip_packet(TCP[:4] + bytes.fromhex("fffffffe 80000001") + TCP[12:], proto=6)).row
+    assert (row["tcp_seq"], row["tcp_ack"], row["window"]) == (2**32 - 2, 2**31 + 1, 65_535)
+    assert set(row) == set(PARSED_COLUMNS)
 
 
 def test_echo_has_identifier_and_sequence_and_other_icmp_has_not() -> None:

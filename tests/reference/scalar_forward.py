@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from netsim.dataplane.disposition import FATES, N_DISPOSITIONS, Disposition
+from netsim.dataplane.tcp_numbers import initial_number
 from netsim.prefix import ANY, Prefix, parse_prefix
 from tests.dataplane.network import GONE, Network
 from tests.reference import linear_lpm
@@ -48,18 +49,24 @@ class Packet:
     mf: int = 0
     watch: int = 0
     quiet: int = 0
+    kept: int = 0
     role: int = ORIGINAL
     transits: int = 0
     flow: int = 0
     seq: int = 0
     sent_at: int = 0
     inst: int = -1
+    tcp_seq: int = 0
+    tcp_ack: int = 0
+    window: int = 0
+    ts_echo: int = 0
 
     def facts(self) -> tuple[int, ...]:
-        flags = self.df | self.mf << 1 | self.watch << 2 | self.quiet << 3
+        flags = self.df | self.mf << 1 | self.watch << 2 | self.quiet << 3 | self.kept << 4
         return (
             self.flow, self.seq, self.role, self.frag_offset, self.src, self.dst, self.proto, self.size, self.ttl,
             flags, self.ident, self.transits, self.l4, self.header, self.sent_at,
+            self.tcp_seq, self.tcp_ack, self.window, self.ts_echo,
         )  # fmt: skip
 
 
@@ -91,6 +98,7 @@ class Datagram:
     pieces: list[tuple[int, int]] = field(default_factory=list)
     end: int = 0
     l4: int = 0
+    tcp: tuple[int, int, int] = (0, 0, 0)
     header: int = 0
 
 
@@ -237,14 +245,10 @@ class ScalarForward:
         flow = self.flows[packet.flow]
         if packet.role == ORIGINAL and flow.dst_inst == inst:
             flow.received_bytes += packet.size
-        payload = self.store[packet.seq][1] if flow.template is None else flow.payload
-        if packet.frag_offset or packet.mf:
-            whole = self.put_together(("instance", inst), packet)
-            if whole is None:
-                return
-            packet = whole
-            transport = {UDP: 8, TCP: 20}.get(packet.proto, packet.size)
-            payload = max(0, packet.size - packet.header - transport)
+        got = self.whole_of(("instance", inst), packet)
+        if got is None:
+            return
+        packet, payload = got
         took_ns = self.now_ns - packet.sent_at
         if packet.role == REPLY:
             flow.rtts.append(took_ns)
@@ -254,13 +258,26 @@ class ScalarForward:
             flow.latencies.append(took_ns)
             flow.payloads.append(payload)
         port = (packet.proto, packet.l4 >> 16 & 0xFFFF)
-        answer = self.answer(packet, port in instance.ports)
+        answer = self.answer(packet, payload, port in instance.ports)
         if answer is not None and self.owner_of(instance.vpc, packet.src) != "edge":
             self.injected[instance.vpc] += 1
             self.note(instance.vpc, "made", answer)
             self.transmit(inst, answer)
 
-    def answer(self, packet: Packet, is_open: bool) -> Packet | None:
+    def whole_of(self, holder: tuple[str, int], packet: Packet) -> tuple[Packet, int] | None:
+        """The datagram the packet is or completes, and its payload above layer 4."""
+        if packet.frag_offset or packet.mf:
+            whole = self.put_together(holder, packet)
+            if whole is None:
+                return None
+            transport = {UDP: 8, TCP: 20}.get(whole.proto, whole.size)
+            return whole, max(0, whole.size - whole.header - transport)
+        flow = self.flows[packet.flow]
+        if packet.role != ORIGINAL:
+            return packet, 0
+        return packet, self.store[packet.seq][1] if flow.template is None else flow.payload
+
+    def answer(self, packet: Packet, payload: int, is_open: bool) -> Packet | None:
         if packet.role != ORIGINAL or packet.quiet or is_unforwardable(packet.src):
             return None
         if packet.proto == UDP:
@@ -268,7 +285,17 @@ class ScalarForward:
         if packet.proto not in {ICMP, TCP}:
             return self.icmp_error(packet, packet.dst, packet.src, 3, 2)
         reply = replace(
-            packet, src=packet.dst, dst=packet.src, role=REPLY, ttl=64, df=0, mf=0, header=20, transits=0, frag_offset=0
+            packet,
+            src=packet.dst,
+            dst=packet.src,
+            role=REPLY,
+            ttl=64,
+            df=0,
+            mf=0,
+            header=20,
+            transits=0,
+            frag_offset=0,
+            kept=0,
         )
         if packet.proto == ICMP:
             reply.size = 20 + packet.size - packet.header
@@ -277,6 +304,17 @@ class ScalarForward:
         says = self.tcp_says(packet.l4 >> 32 & 0xFF, is_open)
         reply.size = 40
         reply.l4 = packet.l4 >> 16 & 0xFFFF | (packet.l4 & 0xFFFF) << 16 | says << 32
+        flags = packet.l4 >> 32 & 0xFF
+        after = packet.tcp_seq + payload + bool(flags & SYN) + bool(flags & FIN)
+        reply.ts_echo, reply.window = 0, 0 if says & RST else 65_535
+        reply.tcp_seq, reply.tcp_ack = packet.tcp_ack, after % 2**32
+        if says == SYN | ACK:
+            ports = packet.l4 >> 16 & 0xFFFF, packet.l4 & 0xFFFF
+            reply.tcp_seq, reply.tcp_ack = initial_number(packet.dst, packet.src, *ports), (packet.tcp_seq + 1) % 2**32
+        elif says == RST:
+            reply.tcp_ack = 0
+        elif says == RST | ACK:
+            reply.tcp_seq = 0
         return reply if says else None
 
     @staticmethod
@@ -304,7 +342,7 @@ class ScalarForward:
         payload = packet.size - packet.header
         datagram.pieces.append((packet.frag_offset, payload))
         if packet.frag_offset == 0:
-            datagram.l4 = packet.l4
+            datagram.l4, datagram.tcp = packet.l4, (packet.tcp_seq, packet.tcp_ack, packet.window)
         if packet.frag_offset == 0 or len(datagram.pieces) == 1:
             datagram.header = packet.header
         if not packet.mf:
@@ -321,7 +359,11 @@ class ScalarForward:
         if reached != datagram.end or datagram.end + datagram.header > 65535:
             return None
         size = datagram.end + datagram.header
-        return replace(packet, l4=datagram.l4, header=datagram.header, size=size, frag_offset=0, mf=0)
+        tcp_seq, tcp_ack, window = datagram.tcp
+        return replace(
+            packet, l4=datagram.l4, header=datagram.header, size=size, frag_offset=0, mf=0, tcp_seq=tcp_seq,
+            tcp_ack=tcp_ack, window=window,
+        )  # fmt: skip
 
     # -- the router ------------------------------------------------------------------------
 
@@ -426,12 +468,11 @@ class ScalarForward:
 
     def at_router(self, node: int, packet: Packet, came_from: str) -> None:
         self.end(node, packet, Disposition.DELIVERED)
-        if packet.frag_offset or packet.mf:
-            whole = self.put_together(("router", node), packet)
-            if whole is None:
-                return
-            packet = whole
-        answer = None if came_from == ROUTER else self.answer(packet, is_open=False)
+        got = self.whole_of(("router", node), packet)
+        if got is None:
+            return
+        packet, payload = got
+        answer = None if came_from == ROUTER else self.answer(packet, payload, is_open=False)
         if answer is not None and self.owner_of(node, packet.src) != "edge":
             self.originate(node, answer)
 
