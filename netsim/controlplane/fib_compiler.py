@@ -58,7 +58,6 @@ class FibCompiler:
         node_of, inst_of: number of a VPC or an instance, by id.
         link_of: number of a link direction, by `LinkName`.
         vpc_ids, instance_ids, link_names, gateways: the other way round, by number.
-        rule_ids: of each rule row of the Fib compiled last; `SYSTEM_RULE` for a VPC's own CIDR.
     """
 
     def __init__(self) -> None:
@@ -69,7 +68,7 @@ class FibCompiler:
         self.instance_ids: list[str] = []
         self.link_names: list[LinkName] = []
         self.gateways: list[str] = []
-        self.rule_ids: list[str] = []
+        self._rule_ids: list[str] | None = None
         self._gateway_of: dict[str, int] = {}
         self._version = -1
         self._pieces: list[VpcPiece] = []
@@ -79,6 +78,13 @@ class FibCompiler:
         self._columns = {name: SlicedArray(_WIDTHS.get(name, 1)) for name in (*Table._fields, *Hosts._fields)}
         self._inst = np.zeros((0, f.INST_WORDS), np.int64)
         self._link = np.zeros((0, f.LINK_WORDS), np.int64)
+
+    @property
+    def rule_ids(self) -> list[str]:
+        """Of each rule row of the Fib compiled last; `SYSTEM_RULE` for a VPC's own CIDR."""
+        if self._rule_ids is None:
+            self._rule_ids = list(chain.from_iterable(piece.rule_ids for piece in self._pieces))
+        return self._rule_ids
 
     def compile(self, inventory: Inventory, open_ports: Ports | None = None) -> f.Fib:
         """The Fib of the inventory as it is now.
@@ -95,10 +101,15 @@ class FibCompiler:
         }
         self._ports = ports
         if self._version != inventory.version:
-            self._version = inventory.version
-            self._number(inventory)
-            self._compile_links(inventory)
-            stale.update(self._changed_vpcs(inventory))
+            before, self._version = self._version, inventory.version
+            if before < max(inventory.changed_at("vpcs"), inventory.changed_at("instances")):
+                self._number(inventory)
+            if before < inventory.changed_at("peer_conns"):
+                self._compile_links(inventory)
+            if before < inventory.changed_at("vpcs"):
+                stale.update(self._changed_vpcs(inventory))
+            else:
+                stale.update(inventory.touched_since(before))
         # In order of number, so that gateways get theirs in the same order in every run.
         nodes = sorted(self.node_of[vpc_id] for vpc_id in stale)
         ids = {node: self.vpc_ids[node] for node in nodes}
@@ -202,7 +213,7 @@ class FibCompiler:
         for node, piece in pieces.items():
             self._pieces[node] = piece
         if tables:
-            self.rule_ids = list(chain.from_iterable(piece.rule_ids for piece in self._pieces))
+            self._rule_ids = None
 
         # An instance may leave one VPC's piece only: numbers are never taken back.
         gone = [n for piece in before.values() for n in piece.inst_numbers.tolist()]

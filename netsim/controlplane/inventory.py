@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from itertools import takewhile
 from typing import Any, TypeVar, overload
 
 from netsim.clock import FILE_RUN_START_NS, Clock, VirtualClock
@@ -92,6 +93,19 @@ class Inventory(View):
     def version(self) -> int:
         """How many commits there were; the same version is the same state."""
         return self._tables.version
+
+    def changed_at(self, kind: str) -> int:
+        """The version at which `vpcs`, `instances` or `peer_conns` last gained, lost or replaced one."""
+        return self._tables.changed_at[kind]
+
+    def touched_since(self, version: int) -> list[str]:
+        """VPCs whose `vpc_version` grew after `version`, newest last; at the cost of the answer.
+
+        A VPC made or deleted since need not be there: `changed_at("vpcs")` tells of those.
+        """
+        touched_at = self._tables.touched_at
+        newest_first = takewhile(lambda vpc_id: touched_at[vpc_id] > version, reversed(touched_at))
+        return list(newest_first)[::-1]
 
     @property
     def next_deadline_ns(self) -> int | None:

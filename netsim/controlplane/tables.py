@@ -28,6 +28,9 @@ from netsim.prefix import Prefix
 Ids = dict[str, None]
 """An ordered set of ids."""
 
+KINDS = ("vpcs", "instances", "peer_conns")
+"""Tables of which it is known when they changed last; a field set in an entry is no change of a table."""
+
 K = TypeVar("K")
 
 
@@ -107,6 +110,10 @@ class Tables:
         # that deadline, so nobody has to take one out.
         self._deadlines: list[tuple[int, int, str]] = []
         self._new_deadlines: list[tuple[int, int, str]] = []
+        # What changed when, so that who compiles a change need not look at everything there is.
+        self.changed_at = dict.fromkeys(KINDS, 0)
+        self.touched_at: dict[str, int] = {}  # VPC ids, those touched last at the end
+        self._touched: list[str] = []
         self._issued_before: dict[str, int] = {}
         self._events_before = 0
 
@@ -119,14 +126,23 @@ class Tables:
 
     def commit(self) -> None:
         """Keep the group; the version grows by one."""
-        self.log.commit()
         self.version += 1
+        changed = self.log.changed()
+        for kind in KINDS:
+            if id(getattr(self, kind)) in changed:
+                self.changed_at[kind] = self.version
+        for vpc_id in self._touched:
+            self.touched_at.pop(vpc_id, None)
+            self.touched_at[vpc_id] = self.version
+        self._touched.clear()
+        self.log.commit()
         for deadline in self._new_deadlines:
             heappush(self._deadlines, deadline)
         self._new_deadlines.clear()
 
     def rollback(self) -> None:
         """Drop the group: everything, the ids to come included, is as `begin` found it."""
+        self._touched.clear()
         self.log.rollback(self.ids.number_of)
         self.ids.issued = self._issued_before
         del self.events[self._events_before :]
@@ -143,6 +159,7 @@ class Tables:
         """Note that this VPC forwards differently from the version being made on."""
         if entry.version != self.version + 1:
             self.log.set_field(entry, "version", self.version + 1)
+            self._touched.append(entry.vpc.id)
 
     def index(self, sets: dict[K, Ids], key: K, resource_id: str) -> None:
         """Add an id to the ordered set under `key`."""

@@ -64,6 +64,10 @@ class UndoLog:
         self._steps.append((None, setattr, (record, name, getattr(record, name))))
         setattr(record, name, value)
 
+    def changed(self) -> set[int]:
+        """`id()` of every dict, list and record changed since the last commit."""
+        return {id(old[0] if table is None else table) for table, _, old in self._steps}
+
     def commit(self) -> None:
         """Forget how to go back."""
         self._steps.clear()

@@ -22,10 +22,15 @@ class Description:
     """What was told last; each connection with the resources it was made of."""
 
     def __init__(self) -> None:
+        self._told_at = (-1, -1)
         self._told: dict[str, tuple[tuple[PeerConn, Vpc, Vpc], MonitoredConnection]] = {}
 
     def update(self, inventory: Inventory, links_of: LinksOf) -> list[MonitoredConnection] | None:
         """All connections there are now, in order of creation; None if that was told already."""
+        now = inventory.changed_at("peer_conns"), inventory.changed_at("vpcs")
+        if self._told_at == now:
+            return None
+        self._told_at = now
         vpcs = inventory.vpcs
         before, self._told = self._told, {}
         for conn in inventory.peer_conns.values():

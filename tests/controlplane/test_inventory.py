@@ -36,7 +36,7 @@ from netsim.controlplane.edit import (
     UpdateVpc,
 )
 from netsim.controlplane.inventory import OPERATIONS, Inventory
-from netsim.errors import NotFoundError, QuotaError, UsageError
+from netsim.errors import NotFoundError, QuotaError, RefusedError, UsageError
 from tests.controlplane.snapshot import snapshot
 
 REFUSED = DeleteVpc("nobody")
@@ -199,6 +199,29 @@ def test_a_vpcs_version_moves_with_its_own_forwarding_alone(linked: Inventory) -
     assert moved(CreateDnsRecord("shop", "x", "10.0.0.1"), CreateAccount("new"), UpdateVpc("data", None, "x")) == set()
     assert moved(ResizePeerConn("shop-data", 7)) == {"shop", "data"}
     assert moved(DeletePeerConn("shop-data")) == {"shop", "data"}
+
+
+def test_what_changed_since_a_version_is_told_without_looking_at_everything(linked: Inventory) -> None:
+    def told(*edits: Edit[Any]) -> tuple[list[str], list[str]]:
+        before = linked.version
+        linked.apply(*edits)
+        kinds = [kind for kind in ("vpcs", "instances", "peer_conns") if linked.changed_at(kind) > before]
+        return kinds, [linked.vpcs[vpc_id].name for vpc_id in linked.touched_since(before)]
+
+    start = linked.version
+    route = CreateRoute("shop", "0.0.0.0/0", "10.1.0.0/16", "int-1")
+    assert told(route) == ([], ["shop"])
+    with pytest.raises(RefusedError):
+        told(SetRelay("stage", True), route)
+    assert told(SetRelay("stage", True), SetRelay("stage", False)) == (["vpcs"], ["stage"])
+    assert told(CreateSubnet("data", "new", "10.1.9.0/24"), CreateInstance("new", "data/new")) == (
+        ["instances"],
+        ["data"],
+    )
+    assert told(UpdateVpc("data", None, "x")) == (["vpcs"], [])
+    assert told(ResizePeerConn("shop-data", 7))[0] == ["peer_conns"]
+    assert [linked.vpcs[vpc_id].name for vpc_id in linked.touched_since(start)] == ["stage", "shop", "data"]
+    assert linked.touched_since(linked.version) == []
 
 
 def test_what_reading_gives_cant_be_written(cloud: Inventory) -> None:
