@@ -209,7 +209,7 @@ class Lab(Recording, Proofs):
     def _start_replay(
         self, spec: FlowSpec, path: Path, mapping: Mapping[str, str] | None, time_scale: Fraction
     ) -> RunningFlow:
-        from netsim.wire.pcap import read_capture
+        from netsim.wire.capture_file import read_capture
         from netsim.wire.replay import plan_replay
 
         ends = [self.instance(spec.from_ref), self.instance(spec.to_ref)]

@@ -103,7 +103,7 @@ def _mapping(mapped: tuple[tuple[str, str], ...]) -> dict[str, str]:
 def _left_out(capture: str, from_addr: int, to_addr: int, mapping: dict[str, str]) -> str:
     """What the replay leaves out of the capture, in a line; "" for nothing."""
     from netsim.prefix import parse_addr
-    from netsim.wire.pcap import read_capture
+    from netsim.wire.capture_file import read_capture
     from netsim.wire.replay import describe_unmapped, plan_replay
 
     read = read_capture(capture)

@@ -28,7 +28,7 @@ from netsim.packet.packed import PackedPackets
 from netsim.packet.parse_many import ParsedBatch, parse_many
 from netsim.prefix import format_addr
 from netsim.units import MAX_TIME_NS
-from netsim.wire.pcap import Capture
+from netsim.wire.capture import Capture
 
 Ints = NDArray[np.int64]
 

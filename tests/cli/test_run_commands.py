@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netsim.cli.main import main
-from netsim.wire.pcap import read_capture
+from netsim.wire.capture_file import read_capture
 from tests.cli_process import ROOT, RunCli
 
 SHOP = Path(__file__).with_name("shop.netsim.yaml")

@@ -16,7 +16,7 @@ from netsim.controlplane.edit import DeleteInstance
 from netsim.errors import CaptureError, NotFoundError
 from netsim.lab import Lab
 from netsim.units import NS_PER_S
-from netsim.wire.pcap import read_capture
+from netsim.wire.capture_file import read_capture
 from tests.cli_process import ROOT
 from tests.clouds import DB_1, two_vpc_lab
 

@@ -17,7 +17,8 @@ from netsim.errors import CaptureError, NotFoundError
 from netsim.lab import Lab
 from netsim.traffic.flow import FlowSpec
 from netsim.units import NS_PER_S
-from netsim.wire.pcap import Capture, read_capture
+from netsim.wire.capture import Capture
+from netsim.wire.capture_file import read_capture
 from tests.cli_process import ROOT
 from tests.clouds import DB_1, WEB_1, two_vpc_lab
 

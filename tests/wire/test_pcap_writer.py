@@ -14,8 +14,8 @@ from netsim.errors import CaptureError
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.packed import PackedPackets
 from netsim.wire import pcap_writer
+from netsim.wire.capture_file import parse_capture, read_capture
 from netsim.wire.link_type import RAW
-from netsim.wire.pcap import parse_capture, read_capture
 from netsim.wire.pcap_writer import capture_bytes, write_capture
 
 FLOW = FlowPackets(flow=1, src=0x0A000001, dst=0x0A010002, src_port=7, dst_port=9, packet_bytes=300)

@@ -9,7 +9,7 @@ from scapy.layers.inet import ICMP, IP, TCP, UDP
 
 from netsim.packet.reassembly import Reassembler
 from netsim.prefix import format_addr, parse_addr
-from netsim.wire.pcap import read_capture
+from netsim.wire.capture_file import read_capture
 from netsim.wire.replay import plan_replay
 
 FOLDER = Path(__file__).parents[2] / "topologies" / "captures"

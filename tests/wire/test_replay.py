@@ -15,7 +15,8 @@ from netsim.packet.packed import PackedPackets
 from netsim.packet.parse import parse_ip
 from netsim.packet.reassembly import reassemble
 from netsim.prefix import parse_addr
-from netsim.wire.pcap import Capture, parse_capture, read_capture
+from netsim.wire.capture import Capture
+from netsim.wire.capture_file import parse_capture, read_capture
 from netsim.wire.replay import describe_unmapped, hosts_of, plan_replay
 from tests.wire.capture_files import ethernet, file_header, record
 
