@@ -11,8 +11,8 @@ days, a prepaid period that is over) happens before the edits of an apply, as of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from itertools import takewhile
 from typing import Any, TypeVar, overload
 
@@ -163,6 +163,31 @@ class Inventory(View):
             raise
         tables.commit()
         return results[0] if len(edits) == 1 else tuple(results)
+
+    @contextmanager
+    def attempted(self, *edits: Edit[Any]) -> Iterator[None]:
+        """The edits made for as long as the `with` lasts, the operator's; afterwards nothing happened.
+
+        What may be asked meanwhile is what would be. Nobody may apply anything.
+
+        Raises:
+            RefusedError: a rule says no; `edit_index` says to which of the edits.
+        """
+        self.tick()
+        tables = self._tables
+        tables.begin()
+        n_done = 0
+        try:
+            for edit in edits:
+                _operation(edit)(tables, self, edit)
+                n_done += 1
+            yield
+        except RefusedError as error:
+            if n_done < len(edits):
+                error.edit_index = n_done
+            raise
+        finally:
+            tables.rollback()
 
     def tick(self) -> tuple[PeerConn, ...]:
         """Do what the clock has made due, in order of the deadlines; the connections changed.
