@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
-from netsim.controlplane.dns_record import DnsRecord
+from netsim.controlplane.dns_record import DnsRecord, is_host_name
 from netsim.controlplane.edit import CreateDnsRecord, DeleteDnsRecord
 from netsim.controlplane.tables import Tables
 from netsim.controlplane.values import quote, suggest, to_addr
 from netsim.controlplane.view import View
 from netsim.errors import ConflictError, InvalidError, NotFoundError
-
-# RFC 1035 section 2.3.4: labels of 1..63 octets, 253 characters in all. Underscores as in RFC 8552.
-_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_MAX_CHARS = 253
 
 
 def create_dns_record(tables: Tables, view: View, edit: CreateDnsRecord) -> DnsRecord:
@@ -46,6 +40,6 @@ def delete_dns_record(tables: Tables, view: View, edit: DeleteDnsRecord) -> DnsR
 
 def _to_name(given: str, what: str) -> str:
     name = given.removesuffix(".").lower() if isinstance(given, str) else ""
-    if len(name) > _MAX_CHARS or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    if not is_host_name(name):
         raise InvalidError(f"{what}: name {quote(given)} is not a host name, expected like shop.local", field="name")
     return name
