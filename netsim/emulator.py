@@ -26,6 +26,7 @@ from netsim.dataplane.batch import PROTO_UDP, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine, Totals
 from netsim.dataplane.fib import Fib
 from netsim.errors import UsageError
+from netsim.hosts.dns_service import DnsService
 from netsim.monitor.clock_map import ClockMap
 from netsim.monitor.description import Description
 from netsim.monitor.monitor import Monitor
@@ -86,6 +87,7 @@ class Emulator:
         self._describe_connections()
         self.flows: list[RunningFlow] = []
         self.packets = PacketStore(self.engine)
+        self.engine.on_host_call = DnsService(self.engine, self.packets, inventory, self.compiler)
         self._recorded = Recorded()
 
     # -- control plane --------------------------------------------------------------------

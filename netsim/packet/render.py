@@ -9,6 +9,9 @@ what its role says became of that:
 * `ERROR`: an ICMP error that quotes the packet, or with `REPLY` the answer to it, as it was
   received; TOS as `answer.error_tos` has it.
 
+A row with the flag `KEPT` has bytes of its own, whatever its role (what a resolver answers): it is
+a slice of those as an `ORIGINAL` is of its, and an error about it quotes those.
+
 Replies and errors may be fragments themselves, and then are slices of the whole answer. What
 this needs of a row: `l4` of a fragment of a reply or an error is that of the whole; `ident` of
 a reply is carried on by an error about it. Rendering is deterministic and keeps nothing.
@@ -19,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from netsim.dataplane.batch import DF, ERROR, MF, REPLY
+from netsim.dataplane.batch import DF, ERROR, KEPT, MF, REPLY
 from netsim.packet.answer import error_message, error_tos, reply_as_received, reply_message, sent_as_received
 from netsim.packet.header import DF_BIT, MF_BIT, RESERVED_BIT, header_of, options_of_fragment
 from netsim.packet.l4 import unpack_error
@@ -27,8 +30,9 @@ from netsim.packet.parse import MIN_HEADER_BYTES
 from netsim.packet.sent import Sent, take_apart
 
 Original = Callable[[int, int], bytes]
-"""(flow, seq) -> the IP packet as its sender made it. For a datagram the sender fragmented it
-may be the whole one (`reassembly.reassemble`); for a reply or an error about it, it must be."""
+"""(flow, seq) -> the IP packet as its sender made it; of a `KEPT` row, that one's. For a datagram
+the sender fragmented it may be the whole one (`reassembly.reassemble`); for a reply or an error
+about it, it must be."""
 
 
 class _Whole(NamedTuple):
@@ -59,7 +63,7 @@ def render(row: Mapping[str, int], original: Original) -> bytes:
     role = row["role"]
     if role & ERROR:
         whole = _error(row, sent)
-    elif role & REPLY:
+    elif role & REPLY and not row["flags"] & KEPT:
         body = reply_message(sent, row["l4"], row["size_bytes"])
         whole = _Whole(sent.tos, 0, b"", body, 0)
     else:
@@ -69,7 +73,7 @@ def render(row: Mapping[str, int], original: Original) -> bytes:
 
 def _error(row: Mapping[str, int], sent: Sent) -> _Whole:
     error = unpack_error(row["l4"])
-    is_reply = row["role"] & REPLY
+    is_reply = row["role"] & REPLY and not row["flags"] & KEPT
     quoted = reply_as_received(sent, error, row["ident"]) if is_reply else sent_as_received(sent, error)
     return _Whole(error_tos(sent.tos), 0, b"", error_message(error, quoted), 0)
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.dataplane import state
-from netsim.dataplane.batch import MF, ORIGINAL, WATCH, PacketBatch
+from netsim.dataplane.batch import KEPT, MF, ORIGINAL, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
@@ -37,6 +37,7 @@ class PacketStore:
         self._originals: list[bytes] = []
         self._fragments = KeptFragments()
         self._hand_flow_of: dict[int, int] = {}
+        self._answer_to: dict[tuple[int, int], bytes] = {}
 
     def describe_flow(self, flow: int, packets: FlowPackets) -> None:
         """Packets of this engine flow are these."""
@@ -81,9 +82,19 @@ class PacketStore:
 
     def bytes_of(self, row: Mapping[str, int]) -> bytes:
         """The exact IP packet of a row: from the journal, or in flight."""
-        return render(row, self.original if row["role"] == ORIGINAL else self._whole_original)
+        if row["flags"] & KEPT:
+            return render(row, self._kept)
+        return render(row, self.original if row["role"] == ORIGINAL else self.datagram)
 
-    def _whole_original(self, flow: int, seq: int) -> bytes:
+    def datagram(self, flow: int, seq: int) -> bytes:
         """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""
         raw = self.original(flow, seq)
         return raw if flow in self._packets_of else self._fragments.whole_of(seq, raw)
+
+    def keep_answer(self, flow: int, seq: int, raw: bytes) -> None:
+        """Remember the IP packet that answers packet `seq` of a flow; its row has their numbers, and KEPT."""
+        self._answer_to[flow, seq] = raw
+
+    def _kept(self, flow: int, seq: int) -> bytes:
+        """The packet of a KEPT row: an answer, or a packet of the store."""
+        return self._answer_to.get((flow, seq)) or self._originals[seq]
