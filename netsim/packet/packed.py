@@ -44,6 +44,17 @@ class PackedPackets:
         offsets = np.cumsum(lengths) - lengths
         return cls(np.frombuffer(b"".join(packets), np.uint8), offsets, lengths)
 
+    @classmethod
+    def joined(cls, pieces: Sequence[PackedPackets]) -> PackedPackets:
+        """The packets of all pieces, in a buffer of their own."""
+        ends = np.cumsum([0, *(len(piece.buffer) for piece in pieces)])
+        return cls(
+            np.concatenate([piece.buffer for piece in pieces]),
+            np.concatenate([piece.offsets + end for piece, end in zip(pieces, ends[:-1], strict=True)]),
+            np.concatenate([piece.captured for piece in pieces]),
+            np.concatenate([piece.lengths for piece in pieces]),
+        )
+
     def __len__(self) -> int:
         return len(self.offsets)
 

@@ -14,9 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.dataplane import state
-from netsim.dataplane.batch import KEPT, MF, ORIGINAL, WATCH, PacketBatch
+from netsim.dataplane.batch import COLUMNS, KEPT, MF, ORIGINAL, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine
+from netsim.dataplane.row import FLAGS, FLOW, FRAG, ROLE, SEQ, SIZE, TTL
 from netsim.packet.flow_packets import FlowPackets
+from netsim.packet.packed import PackedPackets
 from netsim.packet.parse import parse_ip
 from netsim.packet.reassembly import KeptFragments
 from netsim.packet.render import render
@@ -85,6 +87,30 @@ class PacketStore:
         if row["flags"] & KEPT:
             return render(row, self._kept)
         return render(row, self.original if row["role"] == ORIGINAL else self.datagram)
+
+    def packed(self, rows: Ints) -> PackedPackets:
+        """The exact IP packets of many rows, int64[n, at least N_FIELDS], as `bytes_of` has them.
+
+        Whole packets of generated flows, which are most, are made many at once.
+        """
+        pieces: list[PackedPackets] = []
+        order: list[Ints] = []
+        left = np.ones(len(rows), bool)
+        is_whole = (rows[:, ROLE] == ORIGINAL) & (rows[:, FRAG] == 0) & (rows[:, FLAGS] & (MF | KEPT) == 0)
+        for flow in np.unique(rows[is_whole, FLOW]).tolist():
+            described = self._packets_of.get(flow)
+            if isinstance(described, FlowPackets):
+                mine = np.flatnonzero(is_whole & (rows[:, FLOW] == flow) & (rows[:, SIZE] == described.packet_bytes))
+                pieces.append(described.packets(rows[mine, SEQ], rows[mine, TTL]))
+                order.append(mine)
+                left[mine] = False
+        singly = np.flatnonzero(left)
+        names = list(COLUMNS)
+        pieces.append(
+            PackedPackets.of([self.bytes_of(dict(zip(names, row, strict=False))) for row in rows[singly].tolist()])
+        )
+        order.append(singly)
+        return PackedPackets.joined(pieces).take(np.argsort(np.concatenate(order), kind="stable"))
 
     def datagram(self, flow: int, seq: int) -> bytes:
         """As `original`, but the datagram a hand-made fragment belongs to: that is what hosts answer."""

@@ -1,19 +1,14 @@
 """Classic pcap files written from arrays: nanoseconds, raw IP, whole or not at all.
 
 Link type 101 (raw IP) and no made-up Ethernet: the emulated network has no layer 2 to show, and
-tcpdump, Wireshark and scapy read raw IP as well. The file appears under its name when it is
-complete; an interrupted write leaves what was there before.
+tcpdump, Wireshark and scapy read raw IP as well.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 import struct
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +17,7 @@ from netsim.errors import CaptureError
 from netsim.packet.packed import PackedPackets, stretches
 from netsim.units import NS_PER_S
 from netsim.wire.link_type import RAW
+from netsim.wire.whole_file import write_whole
 
 SNAPSHOT_BYTES = 262_144
 # Packets turned into records at once: some 25 MB of temporaries with full-sized packets.
@@ -57,14 +53,7 @@ def write_capture(
     times = at_ns + epoch_ns
     if len(times) and not 0 <= times.min() <= times.max() < NS_PER_S << 32:
         raise CaptureError(name, 0, "a packet's time lies outside the years 1970 to 2106 of a pcap file")
-    try:
-        if _is_special(name):
-            with Path(name).open("wb") as file:
-                _write(file, times, packets)
-        else:
-            _replace(Path(name), times, packets)
-    except OSError as error:
-        raise CaptureError(name, 0, f"can't be written: {error.strerror}") from None
+    write_whole(name, capture_bytes(times, packets))
 
 
 def capture_bytes(at_ns: NDArray[np.int64], packets: PackedPackets) -> Iterator[bytes]:
@@ -89,34 +78,3 @@ def _records(at_ns: NDArray[np.int64], packets: PackedPackets) -> bytes:
         pieces.append(header_view[i * _RECORD_BYTES : (i + 1) * _RECORD_BYTES])
         pieces.append(packet_view[start:end])
     return b"".join(pieces)
-
-
-def _write(file: BinaryIO, at_ns: NDArray[np.int64], packets: PackedPackets) -> None:
-    file.writelines(capture_bytes(at_ns, packets))
-
-
-def _replace(path: Path, at_ns: NDArray[np.int64], packets: PackedPackets) -> None:
-    # Beside the target, so that the rename stays inside one file system and is atomic.
-    descriptor, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            _write(file, at_ns, packets)
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-        Path(unfinished).replace(path)
-    except BaseException:  # an interrupt too: whole or not at all
-        Path(unfinished).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def _is_special(name: str) -> bool:
-    try:
-        mode = os.stat(name).st_mode  # noqa: PTH116 - the same for a str of any kind
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)

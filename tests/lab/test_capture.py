@@ -13,8 +13,9 @@ from scapy.utils import rdpcap
 
 from netsim.clock import FILE_RUN_START_NS
 from netsim.controlplane.edit import DeleteInstance
-from netsim.errors import CaptureError, NotFoundError
+from netsim.errors import CaptureError, NotFoundError, UsageError
 from netsim.lab import Lab
+from netsim.probe.journal import records_of
 from netsim.units import NS_PER_S
 from netsim.wire.capture_file import read_capture
 from tests.cli_process import ROOT
@@ -132,6 +133,72 @@ def test_a_capture_outlives_the_instance(tmp_path: Path) -> None:
     lab.ping("web-1", DB_1)
     lab.write_captures()
     assert len(read_capture(tmp_path / "db.pcap").packets) == 2
+
+
+def test_a_pcapng_file_has_an_interface_for_each_direction_and_says_what_the_cap_dropped(tmp_path: Path) -> None:
+    """1500 bytes at 1 Mbit/s: a burst of two, a queue of one, the other seven find it full."""
+    lab = two_vpc_lab(bandwidth_mbps=1, burst_bytes=3000, queue_bytes=1500)
+    for suffix in ("pcapng", "pcap"):
+        lab.capture("shop-data", tmp_path / f"link.{suffix}")
+    packet = IP(src="192.168.0.10", dst=DB_1) / UDP(dport=9) / (b"x" * 1472)
+    raws: list[bytes | None] = []
+    for packet.id in range(10):
+        raws.append(bytes(packet))
+    lab.inject(raws, lab.instance("web-1").id, [0] * 10)
+    lab.advance(NS_PER_S)
+    lab.write_captures()
+    packets = list(rdpcap(str(tmp_path / "link.pcapng")))
+    dropped = [p for p in packets if p.comments]
+    assert {p.sniffed_on for p in packets if p[IP].src == "192.168.0.10"} == {"shop-data:local"}
+    assert {p.sniffed_on for p in packets if p[IP].src == DB_1} == {"shop-data:peer"}
+    assert [p[IP].id for p in dropped] == [3, 4, 5, 6, 7, 8, 9]
+    (said,) = {tuple(p.comments) for p in dropped}
+    assert said == (b"dropped: queue_full at the cap of shop-data, from shop to data",)
+    assert len(dropped) == int(lab.engine.counters().dropped_packets.sum())
+    passed = [bytes(p) for p in packets if not p.comments]
+    assert passed == [bytes(p) for p in rdpcap(str(tmp_path / "link.pcap"))], "classic pcap has what passed"
+
+
+def test_what_an_interface_drops_is_said_too(tmp_path: Path) -> None:
+    """At 10 Mbit/s 1500 bytes take 1.2 ms, and an interface holds 50 ms: 42 packets with the one on the wire."""
+    lab = two_vpc_lab(nic_mbps=10)
+    lab.capture("web-1", tmp_path / "web.pcapng")
+    raw = bytes(IP(src="192.168.0.10", dst=DB_1) / UDP(dport=9) / (b"x" * 1472))
+    lab.inject([raw] * 250, lab.instance("web-1").id, [0] * 250)
+    lab.advance(NS_PER_S // 2)
+    lab.write_captures()
+    dropped = [p for p in rdpcap(str(tmp_path / "web.pcapng")) if p.comments]
+    assert {tuple(p.comments) for p in dropped} == {(b"dropped: queue_full at the interface of web-1",)}
+    assert len(dropped) == 250 - 42
+
+
+def test_all_means_every_place_in_one_file(tmp_path: Path) -> None:
+    lab = two_vpc_lab()
+    lab.capture("all", tmp_path / "all.pcapng")
+    lab.ping("web-1", "db-1")
+    lab.write_captures()
+    packets = list(rdpcap(str(tmp_path / "all.pcapng")))
+    assert [(p.sniffed_on, p.direction, p[IP].ttl) for p in packets] == [
+        ("web-1", 2, 64), ("shop-data:local", 2, 63), ("db-1", 1, 62),
+        ("db-1", 2, 64), ("shop-data:peer", 2, 63), ("web-1", 1, 62),
+    ]  # fmt: skip
+    assert [int(p.time * 10**9) for p in packets] == sorted(int(p.time * 10**9) for p in packets)
+    with pytest.raises(UsageError, match=r"can't hold all places, expected a file that ends in \.pcapng"):
+        lab.capture("all", tmp_path / "all.pcap")
+
+
+def test_many_packets_are_made_as_single_ones_are(tmp_path: Path) -> None:
+    """Whole and cut, generated and answered, in a flow larger than the MTU."""
+    lab = Lab.load(str(ROOT / "topologies" / "consulting-request.netsim.yaml"))
+    lab.capture("all", tmp_path / "all.pcapng")
+    busy_lab = two_vpc_lab(mtu_bytes=1000)
+    busy_lab.capture("all", tmp_path / "busy.pcapng")
+    lab.run(0.2)
+    busy(busy_lab)
+    for one in (lab, busy_lab):
+        rows = one.tapped()
+        singly = [one.bytes_of(record.row) for record in records_of(rows)]
+        assert len(singly) > 20 and list(one.packets.packed(rows)) == singly
 
 
 def test_who_can_not_be_captured_is_said(tmp_path: Path) -> None:
