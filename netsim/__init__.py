@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.version import __version__
 
 if TYPE_CHECKING:
+    from netsim import scapy
     from netsim.controlplane import edit
     from netsim.controlplane.inventory import Inventory
     from netsim.lab import Lab
@@ -26,7 +27,9 @@ _HOMES = {
     "FlowSpec": "netsim.traffic.flow",
 }
 
-__all__ = ["FlowSpec", "Inventory", "Lab", "__version__", "edit", "load"]
+_MODULES = {"edit": "netsim.controlplane.edit", "scapy": "netsim.scapy"}
+
+__all__ = ["FlowSpec", "Inventory", "Lab", "__version__", "edit", "load", "scapy"]
 
 
 def load(path: str, seed: int | None = None) -> Lab:
@@ -40,8 +43,8 @@ def load(path: str, seed: int | None = None) -> Lab:
 
 
 def __getattr__(name: str) -> Any:
-    if name == "edit":
-        return import_module("netsim.controlplane.edit")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'netsim' has no attribute {name!r}")

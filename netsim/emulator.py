@@ -88,7 +88,7 @@ class Emulator:
         self.flows: list[RunningFlow] = []
         self.packets = PacketStore(self.engine)
         self.engine.on_host_call = DnsService(self.engine, self.packets, inventory, self.compiler)
-        self._recorded = Recorded()
+        self.recorded = Recorded()
 
     # -- control plane --------------------------------------------------------------------
 
@@ -262,7 +262,7 @@ class Emulator:
             self._refresh()
             if stop_ns == self.monitor.next_boundary_ns or stop_ns >= until_ns:
                 self.monitor.observe(stop_ns, self.engine.counters()._asdict())
-            self._recorded.add(self.engine.take_journal())
+            self.recorded.add(self.engine.take_journal())
             if progress is not None:
                 progress(stop_ns - start_ns, until_ns - start_ns)
             if stop_ns >= until_ns:
@@ -288,11 +288,11 @@ class Emulator:
 
     def tapped(self) -> Ints:
         """Every packet that passed a tap so far, int64[n, 25], by time; see `dataplane/trace.py`."""
-        return self._recorded.tapped()
+        return self.recorded.tapped()
 
     def take_journal(self) -> Ints:
         """What was recorded of watched packets since the last call, int64[n, 25]."""
-        return self._recorded.take_steps()
+        return self.recorded.take_steps()
 
     def totals(self) -> Totals:
         """All packets accounted for."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,9 +13,14 @@ Ints = NDArray[np.int64]
 
 
 class Recorded:
-    """Journal rows as the engine gave them, int64[n, JOURNAL_WORDS] each; see `dataplane/trace.py`."""
+    """Journal rows as the engine gave them, int64[n, JOURNAL_WORDS] each; see `dataplane/trace.py`.
+
+    Attributes:
+        on_tapped: called with the rows of taps, by time, as soon as they are there.
+    """
 
     def __init__(self) -> None:
+        self.on_tapped: list[Callable[[Ints], None]] = []
         self._steps: list[Ints] = []
         self._tapped: list[Ints] = []
 
@@ -22,7 +29,10 @@ class Recorded:
         is_tap = np.isin(rows[:, J_EVENT], TAPS)
         self._steps.append(rows[~is_tap])
         if is_tap.any():
-            self._tapped.append(rows[is_tap])
+            tapped = rows[is_tap]
+            self._tapped.append(tapped)
+            for tell in self.on_tapped:
+                tell(tapped[np.argsort(tapped[:, 0], kind="stable")])
 
     def tapped(self) -> Ints:
         """Every packet that passed a tap so far, by time; stays."""
