@@ -96,6 +96,7 @@ class Engine:
         if shortest_ns < 1:
             raise InvalidError(f"link: propagation delay is {shortest_ns} ns, must be 1 ns or more")
         self._window_ns = shortest_ns
+        self.memory.control[state.C_FIB_VERSION] += 1
 
     def _settle_caps(self, fib: Fib) -> None:
         n = len(self.memory.link) // drop_tail.STATE_WORDS

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from netsim import jit
 from netsim.dataplane import drop_tail, ring, state, trace
+from netsim.dataplane.express import NODE_PATH_WORDS
 from netsim.dataplane.fib import I_NODE, INST_WORDS, K_BURST_NANOBITS, K_DST_NODE, LINK_WORDS, Fib, table_of
 from netsim.dataplane.hop import OUT_WORDS
 from netsim.dataplane.latency import BINS
@@ -35,6 +36,7 @@ class Memory:
         self.link: Ints = np.zeros(0, np.int64)
         self.inst: Ints = np.zeros(0, np.int64)
         self.node: Ints = np.zeros(0, np.int64)
+        self.paths: Ints = np.zeros(0, np.int64)
         self.slots_inst: Ints = np.zeros(0, np.int64)
         self.slots_node: Ints = np.zeros(0, np.int64)
         self.flow: Ints = np.zeros(0, np.int64)
@@ -70,6 +72,7 @@ class Memory:
         fresh[:, state.V_OWN_RING] = self.rings.add(np.full(n, ring.OWN), nodes, nodes) + np.arange(n)
         fresh[:, state.V_DELIVERY_RING] = self.rings.add(np.full(n, ring.DELIVERY), nodes, nodes) + np.arange(n)
         self.node = np.concatenate([self.node, fresh.reshape(-1)])
+        self.paths = np.zeros((first + n) * NODE_PATH_WORDS, np.int64)
         self.slots_node = np.concatenate([self.slots_node, np.zeros(n * HOLDER_WORDS, np.int64)])
 
     def add_links(self, fib: Fib, now_ns: int) -> None:
@@ -129,7 +132,7 @@ class Memory:
             self.rings.rings, self.rings.pool, self.rings.arrivals, self.link, self.inst, self.node, self.flow,
             self.measure, self.histogram, self.store, self.slots_inst, self.slots_node, self.journal,
             self.journal_used, self.hand, self.other, self.out, heap[0], heap[1], heap[2], in_heap, first, order,
-            self.control,
+            self.control, self.paths,
         )  # fmt: skip
         return (fib, st) if is_compiled else (jit.plain_view(fib), jit.plain_view(st))
 

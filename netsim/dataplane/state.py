@@ -45,8 +45,9 @@ STORE_WORDS = 12
 (
     C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
     C_NIC_QUEUE_NS, C_NIC_RING, C_HOST_CALLS, C_HOST_NODE,
-) = range(13)  # fmt: skip
-CONTROL_WORDS = 13
+    C_FIB_VERSION,
+) = range(14)  # fmt: skip
+CONTROL_WORDS = 14
 
 
 class State(NamedTuple):
@@ -56,7 +57,8 @@ class State(NamedTuple):
     inst[i*5], node[n*19], flow[f*11], measure[f*17], histogram int32[f*bins] (`latency.py`),
     store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
     hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
-    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[13].
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[14],
+    paths[n*320] (`express.py`).
     """
 
     rings: Ints
@@ -83,3 +85,4 @@ class State(NamedTuple):
     node_rings_first: Ints
     node_rings: Ints
     control: Ints
+    paths: Ints

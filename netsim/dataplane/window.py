@@ -17,6 +17,7 @@ from typing import Any
 from netsim.dataplane.batch import PROTO_ICMP
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.endpoint import begin, end, receive, transmit
+from netsim.dataplane.express import forward_express, receive_express, send_express
 from netsim.dataplane.fib import (
     I_NODE,
     INST_WORDS,
@@ -204,7 +205,13 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
     slot = st.rings[r + R_BASE] + (st.rings[r + R_HEAD] & st.rings[r + R_MASK])
     row = st.hand
     if kind > DELIVERY:
-        source(fib, st, n, ref, slot)
+        if not send_express(fib, st, n, ref, slot):
+            source(fib, st, n, ref, slot)
+        return DONE
+    if kind == DELIVERY:
+        if receive_express(fib, st, n, slot):
+            return DONE
+    elif kind != OWN and forward_express(fib, st, n, kind, ref, slot):
         return DONE
     unpack_row(st.pool, slot * WORDS, row)
     now_ns = row[AT]
