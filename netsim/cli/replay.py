@@ -39,7 +39,13 @@ SETTLE_NS = 10 * NS_PER_S
 )
 @click.option("--speed", default="1", show_default=True, metavar="X", help="2 is twice as fast, 0.5 half as fast.")
 @click.option(
-    "--pcap", "captures", type=NAMED_FILE, metavar="NAME=FILE", multiple=True, help="Record what passes there."
+    "--capture",
+    "--pcap",
+    "captures",
+    type=NAMED_FILE,
+    metavar="NAME=FILE",
+    multiple=True,
+    help="Record what passes an instance, a connection or all places (.pcap, .pcapng); may be repeated.",
 )
 def command(
     settings: Settings,

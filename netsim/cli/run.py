@@ -26,12 +26,13 @@ if TYPE_CHECKING:
 @click.option("--duration", type=DURATION, metavar="S", help="Emulated time (default: until the last flow ends).")
 @click.option("--out", "folder", metavar="DIR", help="Write result.json, samples.csv, bandwidth.svg, topology.svg.")
 @click.option(
+    "--capture",
     "--pcap",
     "captures",
     type=NAMED_FILE,
     metavar="NAME=FILE",
     multiple=True,
-    help="Record what passes an instance or a connection; may be repeated.",
+    help="Record what passes an instance, a connection or all places (.pcap, .pcapng); may be repeated.",
 )
 def command(
     settings: Settings,

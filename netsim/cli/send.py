@@ -28,7 +28,13 @@ MAX_SHOWN = 1_000
 @click.option("--from", "source", metavar="NAME", required=True, help="The instance that sends.")
 @click.option("--show", is_flag=True, help="Print what came back field by field.")
 @click.option("--wait", "wait_s", type=DURATION, metavar="S", default=10, show_default=True, help="Wait this long.")
-@click.option("--pcap", metavar="FILE", help="Record all that the sender sends and receives.")
+@click.option(
+    "--capture",
+    "--pcap",
+    "pcap",
+    metavar="FILE",
+    help="Record all that the sender sends and receives (.pcap, .pcapng).",
+)
 def command(settings: Settings, packet: str, source: str, show: bool, wait_s: float, pcap: str | None) -> int:
     """Send a scapy packet from an instance and print what became of it and what came back.
 

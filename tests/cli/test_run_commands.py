@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scapy.utils import rdpcap
 
 from netsim.cli.main import main
 from netsim.wire.capture_file import read_capture
@@ -119,12 +120,37 @@ def test_run_records_what_passes(capsys: Capsys, tmp_path: Path) -> None:
     assert len(read_capture(link).at_ns) == sum(side["egress"]["packets"] for side in sides)
 
 
+@pytest.mark.slow
+def test_one_pcapng_file_records_every_place(capsys: Capsys, tmp_path: Path) -> None:
+    """Each packet where it was sent, where it left over a connection, where it arrived; and the drops."""
+    facts = json.loads(run(capsys, "run", "--json", "--capture", f"all={tmp_path}/all.pcapng")[1])
+    seen = [(p.sniffed_on, p.direction, bool(p.comments)) for p in rdpcap(str(tmp_path / "all.pcapng"))]
+    backup, answers, beat = facts["flows"]
+    assert seen.count(("web-1", 2, False)) == backup["packets_sent"]
+    assert seen.count(("web-1", 1, False)) == answers["packets_received"]
+    assert seen.count(("web-2", 2, False)) == beat["packets_sent"]
+    local, peer = facts["peer_connections"][0]["sides"]
+    assert seen.count(("shop-data:local", 2, False)) == local["egress"]["packets"]
+    assert seen.count(("shop-data:peer", 2, False)) == peer["egress"]["packets"]
+    assert seen.count(("shop-data:local", 2, True)) == local["egress"]["dropped_packets"] > 0
+    assert sum(was_dropped for _, _, was_dropped in seen) == local["egress"]["dropped_packets"]
+
+
 @pytest.mark.parametrize(
     ("args", "code", "line"),
     [
         (["run", "--out", "/dev/null"], 2, "/dev/null: can't be made a folder: File exists"),
         (["run", "--pcap", "web-1=/"], 2, "/: can't be written: is a directory"),
-        (["run", "--pcap", "web-1"], 2, "run: invalid value for '--pcap': \"web-1\" does not read NAME=FILE"),
+        (
+            ["run", "--pcap", "web-1"],
+            2,
+            "run: invalid value for '--capture' / '--pcap': \"web-1\" does not read NAME=FILE",
+        ),
+        (
+            ["run", "--capture", "all=a.pcap"],
+            2,
+            "capture: a.pcap can't hold all places, expected a file that ends in .p",
+        ),
         (["run", "--pcap", "web-9=a.pcap"], 4, 'instance "web-9": not found, did you mean "web-2"? (nor is there a'),
         (["run", "--duration", "0"], 2, "run: invalid value for '--duration': \"0\" is no duration"),
         (["monitor", "shop-dat"], 4, 'peer connection "shop-dat": not found, did you mean "shop-data"?'),
