@@ -15,7 +15,8 @@ fit its column - so an overflow that would wrap silently when compiled is an err
 
 Compiled kernels are inlined into each other and take arrays as borrowed references (numba's
 `_nrt=False`: nothing is allocated, so nothing needs counting). Together that is worth 10x: a
-call that passes some forty arrays costs a microsecond in copies and reference counts.
+call that passes some forty arrays costs a microsecond in copies and reference counts. Divisors are
+never zero, so divisions are not checked (`error_model="numpy"`).
 
 numba's file cache watches only the file of the outermost function. The cache directory is
 therefore named by a hash over all kernel sources.
@@ -82,7 +83,7 @@ def compiled(fn: Callable[..., Any]) -> Any:
         twin = types.FunctionType(fn.__code__, namespace, fn.__name__, fn.__defaults__)
         twin.__module__ = fn.__module__
         twin.__qualname__ = fn.__qualname__
-        options = {"cache": _can_cache(), "forceinline": _IS_INLINE[fn], "_nrt": False}
+        options = {"cache": _can_cache(), "forceinline": _IS_INLINE[fn], "_nrt": False, "error_model": "numpy"}
         dispatcher = _KERNELS[fn] = numba.njit(**options)(twin)
         _without_literals(dispatcher)
     return dispatcher
