@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netsim import jit
-from netsim.controlplane.instance import Instance
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import RouteChoice, choose_route
 from netsim.emulator import Progress, StoredSide
-from netsim.errors import InvalidError, UsageError
+from netsim.errors import UsageError
 from netsim.prefix import parse_addr
 from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
 from netsim.probe.journal import let_settle
+from netsim.probe.names import Names
 from netsim.probe.sending import Sent, send
 from netsim.probe.steps import Trace, trace
 from netsim.probe.traceroute import TracerouteResult, traceroute
@@ -43,7 +43,7 @@ DEFAULT_RUN_NS = 10 * NS_PER_S
 """How long a run lasts when neither the caller nor any flow says."""
 
 
-class Lab(Recording, Proofs):
+class Lab(Names, Recording, Proofs):
     """A network to work with.
 
     Args:
@@ -67,25 +67,6 @@ class Lab(Recording, Proofs):
         """
         return cls(load_topology(path, seed), seed)
 
-    def instance(self, ref: str) -> Instance:
-        """The instance of this name or id.
-
-        Raises:
-            NotFoundError: there is none; the message suggests the nearest.
-        """
-        return self.inventory.instance(ref)
-
-    def addr(self, ref: str) -> int:
-        """The address of an instance, or the address itself.
-
-        Raises:
-            NotFoundError: neither.
-        """
-        try:
-            return parse_addr(ref)
-        except InvalidError:
-            return self.instance(ref).addr
-
     def ping(
         self,
         src: str,
@@ -102,7 +83,7 @@ class Lab(Recording, Proofs):
         return ping(
             self,
             self.instance(src).id,
-            self.addr(dst),
+            self.resolve(src, dst),
             count=count,
             size_bytes=size_bytes,
             interval_ns=s_to_ns(interval_s),
@@ -116,7 +97,7 @@ class Lab(Recording, Proofs):
     ) -> TracerouteResult:
         """Find the path by growing TTL."""
         from_id = self.instance(src).id
-        return traceroute(self, from_id, self.addr(dst), max_ttl=max_ttl, probes=probes, protocol=protocol)
+        return traceroute(self, from_id, self.resolve(src, dst), max_ttl=max_ttl, probes=probes, protocol=protocol)
 
     def trace(self, src: str, dst: str, *, raw: bytes | None = None, size_bytes: int = DEFAULT_BYTES) -> Trace:
         """Every step of one packet: an echo request, or the IP packet `raw` (then `dst` is not used)."""

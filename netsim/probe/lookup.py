@@ -1,0 +1,149 @@
+"""dig: a DNS query from an instance, and what its resolver answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netsim.dataplane.batch import ERROR, PROTO_UDP, REPLY
+from netsim.dataplane.disposition import Disposition
+from netsim.emulator import Emulator
+from netsim.errors import UsageError
+from netsim.hosts.resolver import PORT
+from netsim.packet.answer import udp_datagram
+from netsim.packet.header import header_of
+from netsim.packet.parse import MIN_HEADER_BYTES, UDP_HEADER_BYTES
+from netsim.packet.reassembly import Reassembler
+from netsim.packet.sent import take_apart
+from netsim.prefix import parse_addr
+from netsim.probe.dns_text import DnsData, DnsText, read_message, write_query
+from netsim.probe.journal import Probe
+from netsim.units import NS_PER_S
+
+TRIES = 3
+TIMEOUT_NS = 5 * NS_PER_S
+MAX_TRIES = 100
+FIRST_PORT, N_PORTS = 49_152, 16_384
+"""Where clients ask from: the dynamic ports (RFC 6335 section 6)."""
+
+TIMED_OUT = "timed out"
+FAILURES = {(3, 0): "network unreachable", (3, 1): "host unreachable", (3, 3): "connection refused"}
+"""What a client hears from its own system about an ICMP error (type, code)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DigResult:
+    """What became of a query.
+
+    Attributes:
+        server_addr: whom it was sent to.
+        transport: `udp` or `tcp`, of the answer.
+        query: the DNS message that was sent.
+        failures: why each try before the answer had none: `timed out`, `connection refused`, …
+        raw: the DNS message that came back, None if none did.
+        rtt_ns: from the query to the answer, packet time.
+        answered_at_ns: packet time.
+    """
+
+    server_addr: int
+    transport: str
+    query: bytes
+    failures: tuple[str, ...]
+    raw: bytes | None
+    rtt_ns: int | None
+    answered_at_ns: int | None
+
+    @property
+    def message(self) -> DnsText | None:
+        """The answer, read."""
+        return None if self.raw is None else read_message(self.raw)
+
+    @property
+    def rcode(self) -> str | None:
+        """`NOERROR`, `NXDOMAIN`, … None if nobody answered."""
+        message = self.message
+        return None if message is None else message.rcode
+
+    @property
+    def answers(self) -> tuple[DnsData, ...]:
+        """The records of the answer section."""
+        message = self.message
+        return () if message is None else message.answers
+
+    @property
+    def addrs(self) -> tuple[int, ...]:
+        """The addresses of the A records."""
+        return tuple(parse_addr(record.data) for record in self.answers if record.rtype == "A")
+
+
+def dig(
+    emulator: Emulator,
+    from_id: str,
+    name: str,
+    rtype: str = "A",
+    *,
+    rclass: str = "IN",
+    server_addr: int | None = None,
+    edns_bytes: int | None = 1232,
+    timeout_ns: int = TIMEOUT_NS,
+    tries: int = TRIES,
+) -> DigResult:
+    """Ask for records of a name; wait for the answer, and ask again if none comes.
+
+    Args:
+        emulator: where.
+        from_id: the instance that asks.
+        name: taken as it is: no search list.
+        rtype: of the records.
+        rclass: nearly always IN.
+        server_addr: whom to ask; the resolver in the instance's own subnet if not given.
+        edns_bytes: see `write_query`.
+        timeout_ns: of each try.
+        tries: at most this many queries.
+
+    Raises:
+        InvalidError: no domain name.
+        UsageError: no such type or class; time-out or tries outside what is accepted.
+    """
+    if not 1 <= tries <= MAX_TRIES:
+        raise UsageError(f"dig: tries are {tries}, accepted 1..{MAX_TRIES}")
+    if timeout_ns <= 0:
+        raise UsageError("dig: the time-out must be more than 0")
+    query = write_query(name, rtype, rclass, at_ns=emulator.now_ns, edns_bytes=edns_bytes)
+    instance = emulator.inventory.instances[from_id]
+    server = emulator.inventory.subnets[instance.subnet_id].resolver_addr if server_addr is None else server_addr
+    failures: list[str] = []
+    for k in range(tries):
+        start_ns = emulator.now_ns
+        failure, raw, at_ns = _ask(emulator, from_id, instance.addr, server, query, timeout_ns)
+        if raw is not None:
+            return DigResult(server, "udp", query, tuple(failures), raw, at_ns - start_ns, at_ns)
+        failures.append(failure)
+        if k + 1 < tries and failure == TIMED_OUT:
+            emulator.advance(start_ns + timeout_ns)
+    return DigResult(server, "udp", query, tuple(failures), None, None, None)
+
+
+def _ask(
+    emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int
+) -> tuple[str, bytes | None, int]:
+    """Send the query once: why there is no answer, or the answer and when it came."""
+    ident = int.from_bytes(query[:2], "big")
+    src_port = FIRST_PORT + ident % N_PORTS
+    body = udp_datagram(src, server, src_port, PORT, query)
+    head = header_of(size_bytes=MIN_HEADER_BYTES + len(body), ident=ident, ttl=64, proto=PROTO_UDP, src=src, dst=server)
+    probe = Probe(emulator, [head + body], from_id)
+    probe.wait(emulator.now_ns + timeout_ns)
+    inst = emulator.compiler.inst_of[from_id]
+    whole = Reassembler()
+    failure = TIMED_OUT
+    for record in probe.records[probe.seqs[0]]:
+        row = record.row
+        if record.disposition is not Disposition.DELIVERED or record.b != inst:
+            continue
+        if row["role"] == ERROR:
+            failure = FAILURES.get((row["l4"] & 0xFF, row["l4"] >> 8 & 0xFF), failure)
+        elif row["role"] == REPLY:
+            sent = take_apart(whole.add(emulator.bytes_of(row)) or b"")
+            if sent is not None and sent.proto == PROTO_UDP:
+                return "", sent.body[UDP_HEADER_BYTES:], record.at_ns
+    return failure, None, -1
