@@ -13,7 +13,7 @@ from netsim.version import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph", "diff"),
-    "Packets": ("ping", "traceroute", "send", "replay"),
+    "Packets": ("ping", "traceroute", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
     "Questions": ("reach", "lint", "whatif", "route", "check", "trace", "explain"),
 }

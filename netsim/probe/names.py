@@ -40,7 +40,7 @@ class Names(Emulator):
     def resolve(self, src: str, name: str) -> int:
         """The address a name means to the instance `src`: an address, an instance, else a DNS name.
 
-        A DNS name has a dot; for it, `src` really asks its resolver, and time passes.
+        A DNS name has a dot, and no number at its end; for it, `src` really asks its resolver, and time passes.
 
         Raises:
             NotFoundError: none of these.
@@ -48,7 +48,7 @@ class Names(Emulator):
         try:
             return self.addr(name)
         except NotFoundError as unknown:
-            if "." not in name or not is_host_name(name.removesuffix(".").lower()):
+            if not _is_dns_name(name.removesuffix(".").lower()):
                 raise
             found = self.dig(src, name)
             if found.addrs:
@@ -84,3 +84,9 @@ class Names(Emulator):
             timeout_ns=s_to_ns(timeout_s),
             tries=tries,
         )
+
+
+def _is_dns_name(name: str) -> bool:
+    """Whether a resolver is worth asking: 10.1.0.256 is a slip, and `db` an instance that isn't there."""
+    _, dot, last = name.rpartition(".")
+    return bool(dot) and not last.isdigit() and is_host_name(name)
