@@ -20,7 +20,7 @@ from netsim.controlplane.route_choice import RouteChoice, choose_route
 from netsim.emulator import Progress, StoredSide
 from netsim.errors import UsageError
 from netsim.prefix import parse_addr
-from netsim.probe.echo import DEFAULT_BYTES, PingResult, ping
+from netsim.probe.echo import DEFAULT_BYTES, EchoError, EchoReply, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
 from netsim.probe.journal import let_settle
 from netsim.probe.names import Names
@@ -78,8 +78,9 @@ class Lab(Names, Recording, Proofs):
         ttl: int = 64,
         df: bool = False,
         timeout_s: float = 10.0,
+        told: Callable[[EchoReply | EchoError], None] | None = None,
     ) -> PingResult:
-        """Send `count` ICMP echo requests and wait for the answers."""
+        """Send `count` ICMP echo requests and wait for the answers; `told` hears of each when it comes."""
         return ping(
             self,
             self.instance(src).id,
@@ -90,6 +91,7 @@ class Lab(Names, Recording, Proofs):
             ttl=ttl,
             df=df,
             timeout_ns=s_to_ns(timeout_s),
+            told=told,
         )
 
     def traceroute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsim.dataplane.batch import ERROR, PROTO_ICMP, REPLY
@@ -17,6 +18,8 @@ DEFAULT_BYTES = 84
 """20 of IP, 8 of ICMP, 56 of data: what `ping` sends."""
 MAX_COUNT = 65_535
 REPLY_TIMEOUT_NS = 10 * NS_PER_S
+_AT_ONCE = 64
+"""Requests made before the first of them is sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +87,11 @@ def ping(
     ttl: int = 64,
     df: bool = False,
     timeout_ns: int = REPLY_TIMEOUT_NS,
+    told: Callable[[EchoReply | EchoError], None] | None = None,
 ) -> PingResult:
     """Send `count` echo requests, one every `interval_ns`, and wait for the answers.
+
+    `told` hears of each answer when it comes.
 
     Raises:
         UsageError: count, TTL or interval outside what is accepted.
@@ -109,15 +115,27 @@ def ping(
         ttl=ttl,
     )
     start_ns = emulator.now_ns
-    probe = Probe(
-        emulator,
-        [packets.packet(sequence) for sequence in range(1, count + 1)],
-        from_id,
-        [start_ns + k * interval_ns for k in range(count)],
-    )
-    probe.wait(probe.sent_at_ns[-1] + timeout_ns)
+    probe = Probe(emulator, [], from_id)
     inst = emulator.compiler.inst_of[from_id]
-    outcomes = tuple(_outcome(probe, seq, k, inst, timeout_ns) for k, seq in enumerate(probe.seqs, 1))
+    sequence_of: dict[int, int] = {}
+    found: dict[int, EchoReply | EchoError] = {}
+
+    def read(seq: int) -> None:
+        sequence = sequence_of[seq]
+        outcome = None if sequence in found else _outcome(probe, seq, sequence, inst, timeout_ns)
+        if outcome is not None:
+            found[sequence] = outcome
+            if told is not None:
+                told(outcome)
+
+    for first in range(0, count, _AT_ONCE):
+        numbers = range(first, min(first + _AT_ONCE, count))
+        raws = [packets.packet(k + 1) for k in numbers]
+        probe.send(raws, [start_ns + k * interval_ns for k in numbers])
+        sequence_of |= zip(probe.seqs[first:], range(first + 1, numbers.stop + 1), strict=True)
+        is_last = numbers.stop == count
+        probe.wait(probe.sent_at_ns[-1] + timeout_ns if is_last else start_ns + numbers.stop * interval_ns, read)
+    outcomes = tuple(found.get(sequence) for sequence in range(1, count + 1))
     fates = tuple((_fate(probe, seq, 0), _fate(probe, seq, REPLY)) for seq in probe.seqs)
     return PingResult(src_addr, dst_addr, size_bytes, count, emulator.now_ns - start_ns, outcomes, fates)
 

@@ -6,7 +6,7 @@ deadline. Waiting costs nothing that matters: it is packet time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from numpy.typing import NDArray
@@ -55,25 +55,40 @@ class Probe:
         self, emulator: Emulator, raws: Sequence[bytes | None], from_id: str, at_ns: Sequence[int] | None = None
     ) -> None:
         self.emulator = emulator
-        self.sent_at_ns = [emulator.now_ns] * len(raws) if at_ns is None else list(at_ns)
+        self.from_id = from_id
+        self.sent_at_ns: list[int] = []
+        self.seqs: list[int] = []
+        self.records: dict[int, list[Record]] = {}
+        self._open: dict[int, int] = {}
+        self._n_open = 0
         emulator.take_journal()
-        self.seqs: list[int] = emulator.inject(list(raws), from_id, self.sent_at_ns).tolist()
         self.flow = emulator.hand_flow(from_id)
-        self.records: dict[int, list[Record]] = {seq: [] for seq in self.seqs}
-        self._open = dict.fromkeys(self.seqs, 1)
+        self.send(raws, at_ns)
 
-    def wait(self, until_ns: int | None = None) -> None:
+    def send(self, raws: Sequence[bytes | None], at_ns: Sequence[int] | None = None) -> None:
+        """Send more, not before those that were sent already."""
+        times = [self.emulator.now_ns] * len(raws) if at_ns is None else list(at_ns)
+        seqs: list[int] = self.emulator.inject(list(raws), self.from_id, times).tolist()
+        self.sent_at_ns += times
+        self.seqs += seqs
+        self.records |= {seq: [] for seq in seqs}
+        self._open |= dict.fromkeys(seqs, 1)
+        self._n_open += len(seqs)
+
+    def wait(self, until_ns: int | None = None, told: Callable[[int], None] | None = None) -> None:
         """Let time pass until every packet and all it caused has ended, at most until `until_ns`
         (by default `WAIT_NS` after the last was sent).
+
+        `told` hears of each record when it is read: the number of the packet it is about.
         """
         emulator = self.emulator
         deadline_ns = self.sent_at_ns[-1] + WAIT_NS if until_ns is None else until_ns
-        while any(self._open.values()) and emulator.now_ns < deadline_ns:
+        while self._n_open and emulator.now_ns < deadline_ns:
             next_ns = emulator.engine.next_event_ns()
             if next_ns is None:
                 break
             emulator.advance(min(deadline_ns, max(next_ns + 1, emulator.now_ns + _SLICE_NS)))
-            self._read()
+            self._read(told)
 
     def is_settled(self, seq: int) -> bool:
         """Whether packet `seq` and all it caused has ended."""
@@ -83,18 +98,23 @@ class Probe:
         """The records that end the packets of this role: one, or one for each fragment."""
         return [r for r in self.records[seq] if r.event == events.ENDED and r.row["role"] == role]
 
-    def _read(self) -> None:
+    def _read(self, told: Callable[[int], None] | None) -> None:
         for record in read_journal(self.emulator):
             seq = record.row["seq"]
             if record.row["flow"] != self.flow or seq not in self.records:
                 continue
             self.records[seq].append(record)
+            more = 0
             if record.event in (events.ANSWERED, events.ERROR_MADE):
-                self._open[seq] += 1
+                more = 1
             elif record.event == events.FRAGMENTED:
-                self._open[seq] += record.a - 1
+                more = record.a - 1
             elif record.event == events.ENDED:
-                self._open[seq] -= 1
+                more = -1
+            self._open[seq] += more
+            self._n_open += more
+            if told is not None:
+                told(seq)
 
 
 def let_settle(emulator: Emulator, wait_ns: int = WAIT_NS) -> None:
