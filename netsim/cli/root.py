@@ -16,6 +16,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Packets": ("ping", "traceroute", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
     "Questions": ("reach", "lint", "whatif", "route", "check", "trace", "explain"),
+    "Real kernel": ("deploy", "exec", "destroy", "cleanup", "doctor"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
 
