@@ -15,7 +15,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph", "diff"),
     "Packets": ("ping", "traceroute", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
-    "Questions": ("reach", "lint", "whatif", "route", "check", "trace", "explain"),
+    "Changes": ("route", "peer", "vpc", "instance"),
+    "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),
     "Real kernel": ("deploy", "exec", "destroy", "cleanup", "doctor"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
