@@ -152,9 +152,18 @@ class Tcb(Sender):
             self.send_ack(now)
         elif flags & ACK and self.ack_arrives(segment, now) and self.state != CLOSED:
             self.data_arrives(s, segment, now)
-            self.output(now)
-            if self.is_ack_due:
-                self.send_ack(now)
+            self.respond(now)
+
+    def respond(self, now: int) -> None:
+        """Send what an arrival calls for, all of it with the numbers as they are now."""
+        if self.must_retransmit:
+            self.retransmit(now)
+        if self.may_send_one:
+            self.limited_transmit(now)
+        self.must_retransmit = self.may_send_one = False
+        self.output(now)
+        if self.is_ack_due:
+            self.send_ack(now)
 
     def arrives_in_syn_sent(self, segment: Segment, now: int) -> None:
         flags = segment.flags
@@ -177,20 +186,20 @@ class Tcb(Sender):
             self.is_ack_due = True
             self.establish(segment, now)
             self.snd_wnd = segment.window
-            self.output(now)
-            if self.is_ack_due:
-                self.send_ack(now)
+            self.respond(now)
 
     def establish(self, segment: Segment, now: int) -> None:
         """The handshake is done as far as this end is concerned."""
         self.state = ESTABLISHED
         self.una = 1
-        self.timeouts = 0
         self.timers[RTO] = -1
         if self.has_options:
             self.sample_rtt(segment, now)
         self.measure_mss()
         self.cc = ScalarReno(self.smss)
+        if self.timeouts:  # RFC 5681 section 3.1: a lost SYN is a loss too
+            self.cc.cwnd = self.smss
+        self.timeouts = 0
 
     def refuse(self, segment: Segment, now: int) -> None:
         self.emit(reset_for(segment, now))
@@ -212,6 +221,7 @@ class Tcb(Sender):
         if ack < self.una:
             return True
         is_same_window = window == self.snd_wnd
+        is_opening = self.snd_wnd == 0 and window > 0
         self.snd_wnd = window
         if ack > self.una:
             self.new_ack(ack, segment, now)
@@ -219,6 +229,8 @@ class Tcb(Sender):
                 self.fin_acknowledged(now)
         elif segment.length == 0 and not segment.flags & FIN and is_same_window and self.max_nxt > self.una:
             self.duplicate_ack(now)
+        if is_opening:
+            self.nxt = self.una  # what was probed goes again, with the rest
         return True
 
     def fin_acknowledged(self, now: int) -> None:

@@ -16,16 +16,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.tcp_numbers import initial_number
 from tests.dataplane.network import Network
-from tests.reference.scalar_forward import ERROR, ICMP, ORIGINAL, REPLY, TCP, Flow, Packet, ScalarForward
-from tests.reference.scalar_segment import BULK, CLOSED, DISCARD, FED, RST, SYN, Segment, reset_for
+from tests.reference.scalar_forward import ERROR, ORIGINAL, REPLY, TCP, Flow, Packet, ScalarForward
+from tests.reference.scalar_segment import BULK, CLOSED, DISCARD, FED, FIN, RST, SYN, Segment, reset_for
 from tests.reference.scalar_tcb import Tcb
 
 OPEN, DATA, CLOSE = range(3)
 """What a TCP flow is fed: the SYN, `packet_bytes - 52` bytes to send, the FIN after all that."""
 PLAIN_BYTES, TIMESTAMP_BYTES, SYN_OPTION_BYTES = 40, 12, 20
-SENT, RECEIVED = "sent", "received"
+SENT, REFUSED, RECEIVED = "sent", "refused", "received"
 
 
 @dataclass
@@ -48,9 +49,14 @@ class TcpPacket(Packet):
     length: int = 0
     mss: int = 0
 
+    @property
+    def is_numbered(self) -> bool:
+        """Whether it takes sequence numbers: only such segments count in a flow's figures."""
+        return bool(self.length or self.l4 >> 32 & (SYN | FIN))
+
 
 class Tap(NamedTuple):
-    """One segment at an instance's interface; numbers as in its header, `at_ns` when it left or was delivered."""
+    """One segment at an instance: when it left its interface, was refused there, or was delivered; as in its header."""
 
     at_ns: int
     inst: int
@@ -59,10 +65,9 @@ class Tap(NamedTuple):
     seq: int
     ack: int
     flags: int
-    length: int
+    size: int
     window: int
     ts_echo: int
-    size: int
 
 
 class ScalarTcp(ScalarForward):
@@ -71,6 +76,7 @@ class ScalarTcp(ScalarForward):
     def __init__(self, network: Network) -> None:
         self.ends: dict[int, tuple[Tcb, Tcb]] = {}
         self.tcbs: list[Tcb] = []
+        self.homes: list[int] = []
         self.taps: list[Tap] = []
         super().__init__(network)
 
@@ -99,6 +105,7 @@ class ScalarTcp(ScalarForward):
         )
         self.ends[number] = opener, acceptor
         self.tcbs += [opener, acceptor]
+        self.homes += [flow.inst, flow.dst_inst]
         return number
 
     def advance(self, until_ns: int) -> None:
@@ -111,7 +118,10 @@ class ScalarTcp(ScalarForward):
                 super().advance(event_ns + 1)
             else:
                 self.now_ns, number, which = timer
-                self.tcbs[number].fire(which, self.now_ns)
+                if self.network.instances[self.homes[number]].is_alive:
+                    self.tcbs[number].fire(which, self.now_ns)
+                else:
+                    self.tcbs[number].die()
         self.now_ns = until_ns
 
     def timers(self) -> list[tuple[int, int, int]]:
@@ -129,86 +139,91 @@ class ScalarTcp(ScalarForward):
         self, number: int, inst: int, addrs: tuple[int, int], ports: tuple[int, int], role: int
     ) -> Callable[[Segment], None]:
         """What one end calls with each segment."""
-        sent = 0
+        made = 0
 
         def send(segment: Segment) -> None:
-            nonlocal sent
+            nonlocal made
             size = PLAIN_BYTES + segment.length
             if not segment.flags & RST:
                 size += SYN_OPTION_BYTES if segment.flags & SYN else TIMESTAMP_BYTES
             packet = TcpPacket(
-                *addrs, TCP, size, l4=ports[0] | ports[1] << 16 | segment.flags << 32, df=1, ident=sent & 0xFFFF,
-                role=role, flow=number, seq=sent, sent_at=segment.sent_at, tcp_seq=segment.seq, tcp_ack=segment.ack,
+                *addrs, TCP, size, l4=ports[0] | ports[1] << 16 | segment.flags << 32, df=1, ident=made & 0xFFFF,
+                role=role, flow=number, seq=made, sent_at=segment.sent_at, tcp_seq=segment.seq, tcp_ack=segment.ack,
                 window=segment.window, ts_echo=segment.ts_echo, length=segment.length, mss=segment.mss,
             )  # fmt: skip
-            sent += 1
+            made += 1
             self.injected[self.network.instances[inst].vpc] += 1
+            if role == ORIGINAL and packet.is_numbered:
+                self.flows[number].sent.append(size)
             self.transmit(inst, packet)
 
         return send
 
     def tap(self, at_ns: int, inst: int, way: str, packet: Packet) -> None:
         if isinstance(packet, TcpPacket) and not packet.role & ERROR:
-            self.taps.append(
-                Tap(
-                    at_ns, inst, way, packet.flow, packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.length,
-                    packet.window, packet.ts_echo, packet.size,
-                )
-            )  # fmt: skip
+            header = packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.size, packet.window, packet.ts_echo
+            self.taps.append(Tap(at_ns, inst, way, packet.flow, *header))
 
     # -- what the data plane does ----------------------------------------------------------
 
     def send_next(self, number: int, stored: int) -> None:
         if number not in self.ends:
             super().send_next(number, stored)
-        elif self.network.instances[self.flows[number].inst].is_alive:
-            opener = self.ends[number][0]
-            if stored == OPEN:
-                opener.open(self.now_ns)
-            elif stored == DATA and opener.app == FED:
-                template = self.flows[number].template
-                assert template is not None
-                opener.feed(template.size - PLAIN_BYTES - TIMESTAMP_BYTES, self.now_ns)
-            elif stored == CLOSE:
-                opener.close(self.now_ns)
+            return
+        flow, opener = self.flows[number], self.ends[number][0]
+        if not self.network.instances[flow.inst].is_alive:
+            return
+        if stored == OPEN:
+            opener.open(self.now_ns)
+        elif stored == CLOSE:
+            opener.close(self.now_ns)
+        elif opener.app == FED:
+            assert flow.template is not None
+            opener.feed(flow.template.size - PLAIN_BYTES - TIMESTAMP_BYTES, self.now_ns)
 
     def transmit(self, inst: int, packet: Packet) -> None:
         free_ns = self.nic_free_ns[inst]
         super().transmit(inst, packet)
         if self.nic_free_ns[inst] != free_ns:
             self.tap(self.nic_free_ns[inst], inst, SENT, packet)
+        else:
+            self.tap(self.now_ns, inst, REFUSED, packet)
 
     def receive(self, inst: int, packet: Packet) -> None:
         self.tap(self.now_ns, inst, RECEIVED, packet)
-        super().receive(inst, packet)
-
-    def answer(self, packet: Packet, payload: int, is_open: bool) -> Packet | None:
-        """What an instance makes of a whole packet; what TCP ends say to it they send themselves."""
         if not isinstance(packet, TcpPacket):
-            return super().answer(packet, payload, is_open)
-        owner = self.ends[packet.flow][(packet.role & REPLY == ORIGINAL) ^ bool(packet.role & ERROR)]
+            super().receive(inst, packet)
+            return
+        self.end(self.network.instances[inst].vpc, packet, Disposition.DELIVERED)
+        flow = self.flows[packet.flow]
+        is_for_acceptor = (packet.role & REPLY == ORIGINAL) != bool(packet.role & ERROR)
+        end, home = self.ends[packet.flow][is_for_acceptor], (flow.inst, flow.dst_inst)[is_for_acceptor]
         if packet.role & ERROR:
-            self.error_arrives(owner, packet)
-            return None
+            flow.errors += 1
+            if inst == home:
+                self.error_arrives(end, packet)
+            return
+        if packet.role == ORIGINAL and inst == home and packet.is_numbered:
+            flow.received_bytes += packet.size
+            flow.latencies.append(self.now_ns - packet.sent_at)
+        if inst == home:
+            self.segment_arrives(end, packet)
+
+    def segment_arrives(self, end: Tcb, packet: TcpPacket) -> None:
         segment = Segment(
             packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.length, packet.window, packet.ts_echo,
             packet.sent_at, packet.mss,
         )  # fmt: skip
-        if owner.state == CLOSED:
-            if not owner.is_opener and not segment.flags & RST:
-                if segment.flags & SYN and owner.n_sent == 0:
-                    owner.listen(segment, self.now_ns)
-                else:
-                    owner.emit(reset_for(segment, self.now_ns))
-        else:
-            owner.segment_arrives(segment, self.now_ns)
-        return None
+        if end.state != CLOSED:
+            end.segment_arrives(segment, self.now_ns)
+        elif not end.is_opener and segment.flags & SYN and end.n_sent == 0:
+            end.listen(segment, self.now_ns)
+        elif not end.is_opener and not segment.flags & RST:
+            end.emit(reset_for(segment, self.now_ns))
 
-    def error_arrives(self, owner: Tcb, packet: TcpPacket) -> None:
-        if packet.proto != ICMP:
-            return
+    def error_arrives(self, end: Tcb, packet: TcpPacket) -> None:
         says = packet.l4 & 0xFF, packet.l4 >> 8 & 0xFF
         if says == (3, 4):
-            owner.packet_too_big(packet.tcp_seq, packet.l4 >> 16 & 0xFFFF, self.now_ns)
+            end.packet_too_big(packet.tcp_seq, packet.l4 >> 16 & 0xFFFF, self.now_ns)
         elif says in {(3, 2), (3, 3)}:
-            owner.port_unreachable()
+            end.port_unreachable()

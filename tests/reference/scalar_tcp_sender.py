@@ -86,6 +86,8 @@ class Sender:
     recover: int = 0
     is_in_recovery: bool = False
     had_partial_ack: bool = False
+    must_retransmit: bool = False
+    may_send_one: bool = False
     # figures
     n_sent: int = 0
     n_retransmits: int = 0
@@ -112,7 +114,7 @@ class Sender:
             cc.cwnd = min(cc.ssthresh, max(self.nxt - self.una, self.smss) + self.smss)
             self.is_in_recovery = False
         else:
-            self.retransmit(now)
+            self.must_retransmit = True
             cc.cwnd = max(self.smss, cc.cwnd - acked)
             if acked >= self.smss:
                 cc.cwnd += self.smss
@@ -133,11 +135,11 @@ class Sender:
             self.recover = self.max_nxt
             self.is_in_recovery, self.had_partial_ack = True, False
             self.n_fast_recoveries += 1
-            self.retransmit(now)
+            self.must_retransmit = True
             cc.cwnd = cc.ssthresh + 3 * self.smss
             self.timers[RTO] = now + self.rto
         elif self.dupacks < 3:
-            self.limited_transmit(now)
+            self.may_send_one = True
 
     # ----------------------------------------------------------------------------------------- what it sends
 
