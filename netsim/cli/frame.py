@@ -8,7 +8,7 @@ top: `netsim --help` loads all of them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -85,6 +85,18 @@ def subcommand(
         return made
 
     return decorate
+
+
+def group(name: str, *, text: str, commands: Sequence[click.Command]) -> click.Group:
+    """A noun with its verbs: `netsim route create`."""
+    return click.Group(
+        name,
+        help=text,
+        context_settings=CONTEXT,
+        commands=commands,
+        no_args_is_help=False,
+        params=[*global_options()],
+    )
 
 
 def global_options(*, has_topology: bool = True) -> list[GlobalOption]:

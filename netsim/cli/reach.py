@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netsim.cli.fix_file import FixFile, all_edits
+from netsim.cli.file_change import diff, open_editable, write
+from netsim.cli.fix_places import all_edits, places_of
 from netsim.cli.frame import subcommand
-from netsim.cli.loading import open_topology
 from netsim.cli.output import print_json, print_line, print_text
 from netsim.cli.reach_text import answer_lines, head_line
 from netsim.cli.settings import Settings
@@ -16,6 +16,7 @@ from netsim.errors import UsageError
 
 if TYPE_CHECKING:
     from netsim.topology_file import Topology
+    from netsim.topology_file.edited import EditableFile
     from netsim.verify.network import Network
     from netsim.verify.reach import Reach
 
@@ -46,8 +47,8 @@ def command(
     FROM and TO are instances, subnets, VPCs or addresses. Without them: all pairs of instances. Nothing is
     sent: the paths come from the rules that packets meet. Exits 0 if all asked for is reachable, else 1.
     """
-    topology = open_topology(settings)
-    network = network_of(topology)
+    file = open_editable(settings)
+    network = network_of(file.topology)
     if source is None or target is None:
         if source is not None:
             raise click.UsageError("missing argument 'TO'")
@@ -61,8 +62,8 @@ def command(
 
     answers = reach_all(network, source, target, None if port is None else parse_port(port))
     if is_applied or dry_run:
-        return _apply(settings, topology, answers, is_written=is_applied and not dry_run, is_explained=explain)
-    _print(settings, topology, network, answers, is_explained=explain)
+        return _apply(settings, file, answers, is_written=is_applied and not dry_run, is_explained=explain)
+    _print(settings, file, network, answers, is_explained=explain)
     return 0 if all(answer.is_reachable for answer in answers) else 1
 
 
@@ -81,12 +82,11 @@ def network_of(topology: Topology) -> Network:
 
 
 def _print(
-    settings: Settings, topology: Topology, network: Network, answers: list[Reach], *, is_explained: bool
+    settings: Settings, file: EditableFile, network: Network, answers: list[Reach], *, is_explained: bool
 ) -> None:
     if settings.is_json:
         print_json(answers[0].to_dict() if len(answers) == 1 else _many(answers))
         return
-    file: FixFile | None = None
     n_long = 0
     for answer in answers:
         is_long = len(answers) == 1 or is_explained or (not answer.is_reachable and n_long < _MOST_FIXES)
@@ -94,10 +94,7 @@ def _print(
             print_line(head_line(settings, answer))
             continue
         n_long += not answer.is_reachable
-        places: list[list[str]] = []
-        if answer.fixes:
-            file = file or FixFile(topology)
-            places = file.places(answer.fixes)
+        places = places_of(file, answer.fixes)
         for line in answer_lines(settings, network, answer, is_explained=is_explained, places=places):
             print_line(line)
     if len(answers) > 1:
@@ -121,39 +118,32 @@ def _total(answers: list[Reach]) -> str:
 
 
 def _apply(
-    settings: Settings, topology: Topology, answers: list[Reach], *, is_written: bool, is_explained: bool
+    settings: Settings, file: EditableFile, answers: list[Reach], *, is_written: bool, is_explained: bool
 ) -> int:
     """Write the fix of the one answer that is asked for, and ask again."""
+    from netsim.verify.reach import reach
+
     if len(answers) != 1:
         raise UsageError(f"--apply: {len(answers)} pairs are meant, expected one FROM and one TO")
     (answer,) = answers
     if answer.is_reachable:
-        _print(settings, topology, network_of(topology), answers, is_explained=is_explained)
+        _print(settings, file, network_of(file.topology), answers, is_explained=is_explained)
         return 0
-    file = FixFile(topology)
-    new = file.edited(all_edits(answer.fixes))
-    after = _read(topology, new, answer)
-    if not is_written:
+    changed = file.with_edits(all_edits(answer.fixes))
+    network = network_of(changed.topology)
+    after = reach(network, answer.source.name, answer.target.name, answer.port)
+    shown = diff(file, changed)
+    if is_written:
+        write(file, changed)
+        settings.note(f"{file.path}: the fix is written")
         if settings.is_json:
-            print_json(answer.to_dict() | {"diff": file.diff(new), "after": after.verdict})
+            print_json(after.to_dict() | {"diff": shown})
         else:
-            print_text(file.diff(new))
-        return 0 if after.is_reachable else 1
-    file.write(new)
-    settings.note(f"{topology.path}: the fix is written")
-    if settings.is_json:
-        print_json(after.to_dict() | {"diff": file.diff(new)})
+            print_text(shown)
+            for line in answer_lines(settings, network, after, is_explained=is_explained, places=[]):
+                print_line(line)
+    elif settings.is_json:
+        print_json(answer.to_dict() | {"diff": shown, "after": after.verdict})
     else:
-        print_text(file.diff(new))
-        for line in answer_lines(settings, network_of(topology), after, is_explained=is_explained, places=[]):
-            print_line(line)
+        print_text(shown)
     return 0 if after.is_reachable else 1
-
-
-def _read(topology: Topology, new: bytes, answer: Reach) -> Reach:
-    """What the new file says about the same pair, before it is written."""
-    from netsim.topology_file import read_topology
-    from netsim.verify.reach import reach
-
-    changed = read_topology(new, str(topology.path), topology.seed)
-    return reach(network_of(changed), answer.source.name, answer.target.name, answer.port)

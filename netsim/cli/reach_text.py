@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -55,17 +56,30 @@ def answer_lines(
     if is_explained and answer.reason:
         meaning = next((row["meaning"] for row in code_rows() if row["code"] == answer.reason), None)
         yield from _labelled("because", str(meaning)) if meaning else ()
-    yield from fix_lines(answer, places)
+    yield from fix_lines(settings, answer, places)
 
 
-def fix_lines(answer: Reach, places: list[list[str]]) -> Iterator[str]:
-    """For each fix what to do, and the lines of the file; at the end the command that writes them."""
+def fix_lines(settings: Settings, answer: Reach, places: list[list[str]]) -> Iterator[str]:
+    """For each fix what to do, the lines of the file and the command; at the end the one that writes all of them."""
+    pad = " " * _LABEL
+    named = "" if settings.file is None else f" -t {shlex.quote(settings.file)}"
     for k, fix in enumerate(answer.fixes):
         yield from _labelled("fix" if k == 0 else "and", safe(fix.text))
         for place in places[k] if k < len(places) else ():
-            yield f"{' ' * _LABEL}{safe(place)}"
-    if any(places):
-        yield f"{' ' * _LABEL}netsim reach {safe(answer.source.name)} {safe(answer.target.name)} --apply   writes it"
+            yield f"{pad}{safe(place)}"
+        for command in fix.commands:
+            yield f"{pad}{safe(command + named)}"
+    n = sum(bool(fix.edits) for fix in answer.fixes)
+    if n:
+        asked = shlex.join([answer.source.name, answer.target.name, *_port_option(answer)])
+        does = "writes it" if n == 1 else "writes all of it"
+        yield f"{pad}netsim reach {safe(asked + named)} --apply   {does}"
+
+
+def _port_option(answer: Reach) -> list[str]:
+    from netsim.traffic.expectation import format_port
+
+    return [] if answer.port is None else ["--port", format_port(answer.port)]
 
 
 def _path_lines(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netsim.cli.frame import CONTEXT, global_options, subcommand
+from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
 from netsim.cli.output import print_json, print_line, safe
 from netsim.cli.settings import Settings
@@ -123,13 +123,3 @@ def _print_answer(answer: dict[str, Any]) -> None:
         print_line(f"    beats  {safe(beaten['text'])}")
     for other in answer["other_source"]:
         print_line(f"    not    {safe(other['text'])}: {answer['src']} is no such source")
-
-
-command = click.Group(
-    "route",
-    help="Ask route tables.",
-    context_settings=CONTEXT,
-    commands=[get],
-    no_args_is_help=False,
-    params=[*global_options()],
-)

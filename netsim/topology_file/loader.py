@@ -19,7 +19,7 @@ from netsim.errors import Problem, TopologyError
 
 if TYPE_CHECKING:
     from netsim.controlplane.inventory import Inventory
-    from netsim.topology_file.tree import Place
+    from netsim.topology_file.tree import Place, Tree
     from netsim.traffic.expectation import Expectation
     from netsim.traffic.flow import FlowSpec
 
@@ -79,13 +79,22 @@ def read_topology(text: str | bytes, file_name: str = "topology", seed: int | No
 
 
 def _load(text: str | bytes, file_name: str, path: Path | None, seed: int | None) -> Topology:
-    from netsim.topology_file.build import Builder, EnoughProblemsError
     from netsim.topology_file.compose import parse_tree
-    from netsim.topology_file.shape import Shape
     from netsim.topology_file.source import as_utf8
+
+    return topology_of(parse_tree(as_utf8(text, file_name), file_name), file_name, path, seed)
+
+
+def topology_of(tree: Tree, file_name: str, path: Path | None, seed: int | None) -> Topology:
+    """What a document says, once it has been read; `path` as in `Topology`.
+
+    Raises:
+        TopologyError: with every problem found, those of reading included.
+    """
+    from netsim.topology_file.build import Builder, EnoughProblemsError
+    from netsim.topology_file.shape import Shape
     from netsim.topology_file.traffic import build_expectations, build_flows
 
-    tree = parse_tree(as_utf8(text, file_name), file_name)
     shape = Shape(tree)
     file = shape.file
     if file is None:

@@ -9,8 +9,8 @@ from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import PeerConn
 from netsim.controlplane.vpc import Vpc
 from netsim.prefix import ANY
+from netsim.verify.change import Fix, create_rule
 from netsim.verify.finding import Finding, Witness
-from netsim.verify.fix import Fix, create_rule
 from netsim.verify.network import Network
 
 

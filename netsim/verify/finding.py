@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from netsim.prefix import format_addr
-from netsim.verify.fix import Fix
+from netsim.verify.change import Fix
 
 ERROR, WARNING, INFO = "error", "warning", "info"
 SEVERITIES = (ERROR, WARNING, INFO)
@@ -93,5 +93,6 @@ class Finding:
             "peer_connection": self.peer_conn,
             "witness": witness,
             "fix": [fix.text for fix in self.fixes],
+            "commands": [command for fix in self.fixes for command in fix.commands],
             "count": self.count,
         }

@@ -11,9 +11,10 @@ from netsim.dataplane import fib as f
 from netsim.dataplane.disposition import Disposition
 from netsim.prefix import format_addr
 from netsim.verify.atoms import codes_of
+from netsim.verify.change import Fix, set_relay
 from netsim.verify.endpoint import instance_endpoint
 from netsim.verify.finding import Finding, Witness
-from netsim.verify.fix import Fix, set_relay, with_fixes
+from netsim.verify.fix import with_fixes
 from netsim.verify.network import Network
 from netsim.verify.pairs import DELIVERED, PairTable, all_pairs
 from netsim.verify.path import Path, Start, walk

@@ -27,7 +27,7 @@ from netsim.verify.reason import (
 )
 
 if TYPE_CHECKING:
-    from netsim.verify.fix import Fix
+    from netsim.verify.change import Fix
 
 Port = tuple[int, int]
 """IP protocol number and port."""
@@ -73,6 +73,7 @@ class Reach:
             "forward": self.forward.to_dict(),
             "return": None if self.back is None else self.back.to_dict(),
             "fix": [fix.text for fix in self.fixes],
+            "commands": [command for fix in self.fixes for command in fix.commands],
         }
 
 

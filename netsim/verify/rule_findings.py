@@ -13,8 +13,8 @@ from netsim.dataplane import fib as f
 from netsim.dataplane.fib import table_of
 from netsim.prefix import Prefix, prefix_of
 from netsim.verify.atoms import UNFORWARDABLE
+from netsim.verify.change import delete_rule, revive
 from netsim.verify.finding import Finding, Witness
-from netsim.verify.fix import delete_rule, revive
 from netsim.verify.network import Network
 
 

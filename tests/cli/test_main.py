@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from netsim.cli import explain
 from netsim.cli.main import main
-from netsim.cli.root import SECTIONS
+from netsim.cli.root import SECTIONS, root
 from tests.cli_process import ROOT, RunCli
 
 TOPOLOGIES = ROOT / "topologies"
@@ -24,7 +25,16 @@ def test_help_names_every_command_and_how_they_end(capsys: pytest.CaptureFixture
     assert "Exit codes: 0 yes, 1 the answer is no" in text
 
 
-@pytest.mark.parametrize("words", [*([name] for name in COMMANDS if name != "route"), ["route", "get"]], ids=" ".join)
+def leaves() -> list[list[str]]:
+    """The words of each command; of a noun, with each of its verbs."""
+    found = []
+    for name in COMMANDS:
+        command = root.get_command(click.Context(root), name)
+        found += [[name, verb] for verb in command.commands] if isinstance(command, click.Group) else [[name]]
+    return found
+
+
+@pytest.mark.parametrize("words", leaves(), ids=" ".join)
 def test_each_command_has_help_with_an_example_of_itself(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*words, "-h"]) == 0
     text = capsys.readouterr().out

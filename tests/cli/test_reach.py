@@ -206,7 +206,7 @@ def broken_files(tmp_path: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_applied_fixes_help_and_keep_every_other_line(tmp_path: Path, capsys: Capsys) -> None:
-    """Every "no" of these files: reachable after its fixes, or the next blocker is another one; comments stay."""
+    """Every "no" of these files: reachable after its fixes, all made at once; comments stay."""
     n_applied = n_reachable = 0
     for file in broken_files(tmp_path):
         old = file.read_text(encoding="utf-8")

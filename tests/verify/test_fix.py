@@ -120,9 +120,9 @@ def test_a_blackhole_is_overruled_for_the_two_subnets() -> None:
 
 def test_a_rule_for_just_this_pair_is_turned() -> None:
     inventory = two_vpcs()
-    rule = inventory.apply(CreateRoute("shop", "192.168.0.10/32", "10.1.0.20/32", "gateway:internet"))
+    inventory.apply(CreateRoute("shop", "192.168.0.10/32", "10.1.0.20/32", "gateway:internet"))
     (fix,) = ask(inventory, "web-1", "db-1").fixes
-    assert fix.commands == (f"netsim route update {rule.id} --next-hop int-shop",)
+    assert fix.commands == ("netsim route update --vpc shop --source 192.168.0.10/32 --destination 10.1.0.20/32 --next-hop int-shop",)
     assert follow(inventory, "web-1", "db-1") == [fix.text]
 
 
@@ -148,7 +148,7 @@ def test_a_closed_port_is_to_be_opened() -> None:
     inventory = two_vpcs()
     assert follow(inventory, "web-1", "db-1", (6, 443)) == ["on db-1: listen on tcp/443"]
     assert ask(inventory, "web-1", "db-1", (6, 5432)).is_reachable
-    assert ask(inventory, "web-1", "10.1.0.1", (6, 443)).fixes[0].text.startswith("router of data listens on no port")
+    assert ask(inventory, "web-1", "10.1.0.1", (6, 443)).fixes[0].text.startswith("the router of data listens on no port")
 
 
 def test_an_address_that_nobody_has_gets_an_instance() -> None:
