@@ -72,6 +72,14 @@ def test_lost_syn_is_repeated_six_times_after_1_2_4_s_and_so_on() -> None:
     assert {(end.at(syn), syn.flags, syn.window) for syn in end.sent} == {(0, SYN, 65_535)}
 
 
+def test_window_after_a_lost_syn_is_one_segment() -> None:
+    """RFC 5681 section 3.1."""
+    end = End()
+    end.tcb.open(0)
+    end.wakes(S)
+    assert end.arrives(S + 20 * MS, flags=SYN | ACK, at=0, ack=1, mss=1012) == segments(0, 1)
+
+
 def test_lost_syn_ack_is_repeated_five_times() -> None:
     end = End(DISCARD)
     other = End()
@@ -153,6 +161,9 @@ def test_congestion_avoidance_adds_a_segment_for_each_window_acknowledged() -> N
         assert cc.cwnd == 10_000, k
         cc.on_ack(1000, 10_000, 0, 0, -1)
     assert cc.cwnd == 11_000 and cc.bytes_acked == 0
+    for _ in range(20):
+        cc.on_ack(1000, 8000, 0, 0, -1)
+    assert cc.cwnd == 11_000, "three segments short of full: nobody uses it"
 
 
 def test_three_duplicates_bring_fast_retransmit_and_recovery() -> None:
