@@ -1,0 +1,1 @@
+"""The Baidu-compatible HTTP API, and netsim's own beside it."""
