@@ -10,16 +10,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.dataplane.answer import NO_ANSWER, make_answer
-from netsim.dataplane.batch import ERROR, MF, ORIGINAL, PROTO_TCP, PROTO_UDP, REPLY
+from netsim.dataplane.batch import ERROR, ORIGINAL, PROTO_TCP, PROTO_UDP, REPLY
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.fib import I_NIC_MBPS, I_PORT, I_PORT_COUNT, INST_WORDS
-from netsim.dataplane.hop import is_edge
 from netsim.dataplane.latency import count
 from netsim.dataplane.lpm import last_at_most
-from netsim.dataplane.reassembly import gather
 from netsim.dataplane.ring import push
-from netsim.dataplane.row import AT, FLAGS, FLOW, FRAG, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE, SRC
+from netsim.dataplane.row import FLOW, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE
 from netsim.dataplane.state import (
     C_NIC_QUEUE_NS,
     C_NIC_RING,
@@ -51,11 +48,10 @@ from netsim.dataplane.state import (
     V_INJECTED,
     X_NIC_FREE_NS,
     X_RING,
-    X_RX_PACKETS,
     X_TAP,
     X_TX_PACKETS,
 )
-from netsim.dataplane.trace import ANSWERED, ENDED, ERROR_MADE, TAP_RECEIVED, TAP_SENT, note, record
+from netsim.dataplane.trace import ANSWERED, ENDED, ERROR_MADE, TAP_SENT, note, record
 from netsim.dataplane.trace import SENT as SENT_EVENT
 from netsim.jit import kernel
 
@@ -120,33 +116,6 @@ def is_listening(fib: Any, i: int, row: Any) -> int:
     if fib.port[last_at_most(fib.port, first, count_, wanted)] == wanted:
         return 1
     return 0
-
-
-@kernel
-def receive(fib: Any, st: Any, n: int, i: int, now_ns: int) -> None:
-    """Instance `i` gets the packet in hand: count it, put fragments together, answer."""
-    row = st.hand
-    end(st, row, n, DELIVERED, i, now_ns)
-    x = i * INST_STATE_WORDS
-    st.inst[x + X_RX_PACKETS] += 1
-    if st.inst[x + X_TAP]:
-        record(st.journal, st.journal_used, row, now_ns, TAP_RECEIVED, i, 0, 0)
-    measure_packet(st, row, i)
-    if row[FRAG] > 0 or row[FLAGS] & MF:
-        if not gather(st.slots_inst, i, row, now_ns):
-            return
-        payload_bytes = payload_of_whole(row)
-    else:
-        payload_bytes = payload_as_sent(st, row)
-    measure_datagram(st, row, i, payload_bytes, now_ns)
-    if (
-        not is_edge(fib, n, row[SRC])
-        and make_answer(row, st.other, is_listening(fib, i, row), payload_bytes) != NO_ANSWER
-    ):
-        begin(st, n, 1)
-        st.other[AT] = now_ns
-        note_made(st, n, i, now_ns)
-        transmit(fib, st, st.other, n, i, now_ns)
 
 
 @kernel

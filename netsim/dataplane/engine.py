@@ -32,6 +32,8 @@ from netsim.dataplane.host_call import HostCall, originate
 from netsim.dataplane.latency import BINS
 from netsim.dataplane.memory import Memory
 from netsim.dataplane.row import AT, WORDS, rows_of_batch, unpack_words
+from netsim.dataplane.tcp_app import SAYS_CLOSE
+from netsim.dataplane.tcp_timer import NEVER
 from netsim.errors import ClockError, InvalidError
 from netsim.units import MAX_TIME_NS, NS_PER_MS
 
@@ -119,7 +121,7 @@ class Engine:
     # -- traffic --------------------------------------------------------------------------
 
     def add_flows(self, flows: Ints) -> int:
-        """Add flows, int64[n, 11] of the F_ fields; the number of the first. They send what `feed` says."""
+        """Add flows, int64[n, 11 to 13] of the F_ fields; the number of the first. They do what `feed` says."""
         return self.memory.add_flows(self.fib, flows)
 
     @property
@@ -138,7 +140,8 @@ class Engine:
     def feed(self, flow: int, at_ns: Ints, rows: Ints | None = None) -> None:
         """Let the flow send at these ascending times, none before what it was fed already.
 
-        `rows` are store rows for a flow with F_FROM_STORE.
+        `rows` are store rows for a flow with F_FROM_STORE; for one with F_APP what its opener does then
+        (`tcp_app.SAYS_OPEN` and others).
 
         Raises:
             ClockError: a time lies in the past, or before one the flow was fed already.
@@ -152,8 +155,10 @@ class Engine:
         self.memory.rings.push_arrivals(int(self.memory.flow_ring[flow]), at_ns, stored)
 
     def silence(self, flow: int) -> None:
-        """The flow sends nothing more of what it was fed."""
+        """The flow sends nothing more of what it was fed; a TCP flow closes now, and sends again what gets lost."""
         self.memory.rings.drop_arrivals(int(self.memory.flow_ring[flow]))
+        if self.memory.flow[flow * state.FLOW_WORDS + state.F_TCB]:
+            self.feed(flow, np.array([self.now_ns], np.int64), np.array([SAYS_CLOSE], np.int64))
 
     # -- time -----------------------------------------------------------------------------
 
@@ -181,12 +186,13 @@ class Engine:
         """When something happens next, None when nothing waits anywhere."""
         table = self.memory.rings.table
         busy = table[table[:, ring.R_HEAD] != table[:, ring.R_TAIL]]
+        due_ns = self.memory.ends.next_timer_ns()
         if not len(busy):
-            return None
+            return due_ns if due_ns < NEVER else None
         slots = busy[:, ring.R_BASE] + (busy[:, ring.R_HEAD] & busy[:, ring.R_MASK])
         is_source = busy[:, ring.R_KIND] == ring.SOURCE
         times = [self.memory.rings.pool[slots[~is_source] * WORDS], self.memory.rings.arrivals[slots[is_source] * 2]]
-        return int(np.concatenate(times).min())
+        return min(due_ns, int(np.concatenate(times).min()))
 
     def _make_room(self, status: int) -> None:
         memory = self.memory
@@ -288,8 +294,10 @@ class Engine:
         return self.memory.node.reshape(-1, state.NODE_STATE_WORDS)[:, state.V_DISPOSITION :].copy()
 
     def measures(self) -> Ints:
-        """Figures of all flows, int64[flows, 17] of the M_ fields."""
-        return self.memory.measure.reshape(-1, state.MEASURE_WORDS).copy()
+        """Figures of all flows, int64[flows, 24] of the M_ fields."""
+        measures = self.memory.measure.reshape(-1, state.MEASURE_WORDS).copy()
+        self.memory.ends.fill_measures(measures, self.memory.flow.reshape(-1, state.FLOW_WORDS))
+        return measures
 
     def histogram(self, flow: int) -> NDArray[np.int32]:
         """Latency bins of a flow (see `latency.py`)."""

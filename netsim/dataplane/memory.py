@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from netsim import jit
 from netsim.dataplane import drop_tail, ring, state, trace
+from netsim.dataplane.ends import Ends
 from netsim.dataplane.express import NODE_PATH_WORDS
 from netsim.dataplane.fib import I_NODE, INST_WORDS, K_BURST_NANOBITS, K_DST_NODE, LINK_WORDS, Fib, table_of
 from netsim.dataplane.hop import OUT_WORDS
@@ -37,6 +38,7 @@ class Memory:
         self.inst: Ints = np.zeros(0, np.int64)
         self.node: Ints = np.zeros(0, np.int64)
         self.paths: Ints = np.zeros(0, np.int64)
+        self.ends = Ends()
         self.slots_inst: Ints = np.zeros(0, np.int64)
         self.slots_node: Ints = np.zeros(0, np.int64)
         self.flow: Ints = np.zeros(0, np.int64)
@@ -103,11 +105,15 @@ class Memory:
         self.slots_inst = np.concatenate([self.slots_inst, np.zeros(n * HOLDER_WORDS, np.int64)])
 
     def add_flows(self, fib: Fib, flows: Ints) -> int:
-        """Add flows, int64[n, 11] of the F_ fields; the number of the first."""
+        """Add flows, int64[n, 11 to 13] of the F_ fields; the number of the first."""
         first, n = self.n_flows, len(flows)
+        flows = np.pad(flows.astype(np.int64), ((0, 0), (0, state.FLOW_WORDS - flows.shape[1])))
+        n_ends = len(self.ends)
+        self.ends.add_flows(fib, first, flows)
+        self.ends.chain(self.inst, n_ends)
         nodes = table_of(fib.inst, INST_WORDS)[flows[:, state.F_INST], I_NODE]
         rings = self.rings.add(np.full(n, ring.SOURCE), np.arange(first, first + n), nodes) + np.arange(n)
-        self.flow = np.concatenate([self.flow, flows.astype(np.int64).reshape(-1)])
+        self.flow = np.concatenate([self.flow, flows.reshape(-1)])
         self.flow_ring = np.concatenate([self.flow_ring, rings])
         self.measure = np.concatenate([self.measure, np.zeros(n * state.MEASURE_WORDS, np.int64)])
         self.histogram = np.concatenate([self.histogram, np.zeros(n * BINS, np.int32)])
@@ -128,11 +134,12 @@ class Memory:
     def views(self, fib: Fib, is_compiled: bool) -> tuple[Any, Any]:
         """Fib and `State` as a kernel call takes them."""
         first, order, heap, in_heap = self._ring_layout(fib.n_nodes)
+        self.ends.lay_out_timers(self.node)
         st = state.State(
             self.rings.rings, self.rings.pool, self.rings.arrivals, self.link, self.inst, self.node, self.flow,
             self.measure, self.histogram, self.store, self.slots_inst, self.slots_node, self.journal,
             self.journal_used, self.hand, self.other, self.out, heap[0], heap[1], heap[2], in_heap, first, order,
-            self.control, self.paths,
+            self.control, self.paths, self.ends.tcb, self.ends.timers,
         )  # fmt: skip
         return (fib, st) if is_compiled else (jit.plain_view(fib), jit.plain_view(st))
 

@@ -16,26 +16,32 @@ from netsim.dataplane.disposition import N_DISPOSITIONS
 Ints = NDArray[np.int64]
 
 # instance
-X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING = range(5)
-INST_STATE_WORDS = 5
+X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING, X_TCB = range(6)
+INST_STATE_WORDS = 6
+"""`X_TCB`: one more than the number of its first TCP end, 0 for none."""
 
-# node: its two rings, a counter of packets that came to be, and one per disposition
-V_OWN_RING, V_DELIVERY_RING, V_INJECTED, V_DISPOSITION = range(4)
+# node: its two rings, a counter of packets that came to be, its slice of `timers`, and a counter per disposition
+V_OWN_RING, V_DELIVERY_RING, V_INJECTED, V_TIMER_FIRST, V_TIMER_COUNT, V_DISPOSITION = range(6)
 NODE_STATE_WORDS = V_DISPOSITION + N_DISPOSITIONS
 
 # flow, as described
 (
-    F_INST, F_DST_INST, F_SRC, F_DST, F_SIZE, F_PROTO, F_L4, F_FLAGS, F_TTL, F_PAYLOAD, F_FROM_STORE,
-) = range(11)  # fmt: skip
-FLOW_WORDS = 11
+    F_INST, F_DST_INST, F_SRC, F_DST, F_SIZE, F_PROTO, F_L4, F_FLAGS, F_TTL, F_PAYLOAD, F_FROM_STORE, F_APP, F_CC,
+    F_TCB,
+) = range(14)  # fmt: skip
+FLOW_WORDS = 14
+"""`F_APP`: what a TCP flow's opener does (`tcb.py`), 0 for other flows; `F_CC` its congestion control; `F_TCB`
+one more than the number of its opener's block, whose acceptor's follows, 0 for none (the engine sets it)."""
 
 # flow, as measured; sums over whole datagrams unless the name says packets
 (
     M_NEXT_SEQ, M_SENT, M_SENT_BYTES, M_RECEIVED, M_RECEIVED_BYTES, M_RECEIVED_PAYLOAD_BYTES, M_LATENCY_SUM_NS,
     M_LATENCY_MIN_NS, M_LATENCY_MAX_NS, M_JITTER_16TH_NS, M_LAST_TRANSIT_NS, M_REPLIES, M_RTT_SUM_NS, M_RTT_MIN_NS,
     M_RTT_MAX_NS, M_ERRORS, M_DROPPED_PACKETS,
-) = range(17)  # fmt: skip
-MEASURE_WORDS = 17
+    M_RETRANSMITS, M_TIMEOUTS, M_FAST_RECOVERIES, M_CWND_BYTES, M_SRTT_NS, M_OPENED_AT, M_CLOSED_AT,
+) = range(24)  # fmt: skip
+MEASURE_WORDS = 24
+"""From M_RETRANSMITS on, and the payload received of a TCP flow: read off its ends when somebody asks."""
 
 # store of packets that somebody made: the packet at rest, payload bytes above layer 4, preset fate
 T_PAYLOAD, T_DISPOSITION = 10, 11
@@ -54,11 +60,11 @@ class State(NamedTuple):
     """The arrays, int64 but for `histogram`.
 
     rings[r*8], pool[slots*10], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
-    inst[i*5], node[n*19], flow[f*11], measure[f*17], histogram int32[f*bins] (`latency.py`),
+    inst[i*6], node[n*21], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
     store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
     hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
     node_rings_first[n+1], node_rings[r] (which rings a node reads), control[14],
-    paths[n*320] (`express.py`).
+    paths[n*320] (`express.py`), tcb[t*201] (`tcb.py`), timers[t] (`tcp_timer.py`).
     """
 
     rings: Ints
@@ -86,3 +92,5 @@ class State(NamedTuple):
     node_rings: Ints
     control: Ints
     paths: Ints
+    tcb: Ints
+    timers: Ints

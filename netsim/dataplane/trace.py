@@ -16,7 +16,7 @@ from netsim.jit import kernel
 
 J_EVENT, J_PLACE, J_A, J_B = range(N_FIELDS, N_FIELDS + 4)
 JOURNAL_WORDS = N_FIELDS + 4
-JOURNAL_SPARE = 32
+JOURNAL_SPARE = 112
 """Records that must be free when an event starts: more than any one event writes, fragments aside."""
 
 # Events; in brackets: place, a, b

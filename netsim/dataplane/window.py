@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.dataplane.batch import PROTO_ICMP
+from netsim.dataplane.batch import ERROR, PROTO_ICMP, PROTO_TCP
+from netsim.dataplane.delivery import receive
 from netsim.dataplane.disposition import Disposition
-from netsim.dataplane.endpoint import begin, end, receive, transmit
+from netsim.dataplane.endpoint import begin, end, transmit
 from netsim.dataplane.express import forward_express, receive_express, send_express
 from netsim.dataplane.fib import (
     I_NODE,
@@ -93,8 +94,10 @@ from netsim.dataplane.state import (
     F_PROTO,
     F_SIZE,
     F_SRC,
+    F_TCB,
     F_TTL,
     FLOW_WORDS,
+    INST_STATE_WORDS,
     M_NEXT_SEQ,
     M_SENT,
     M_SENT_BYTES,
@@ -104,7 +107,11 @@ from netsim.dataplane.state import (
     T_DISPOSITION,
     V_DELIVERY_RING,
     V_OWN_RING,
+    V_TIMER_FIRST,
+    X_RING,
 )
+from netsim.dataplane.tcp import flow_speaks, has_room, timer_fires
+from netsim.dataplane.tcp_timer import next_timer_ns
 from netsim.dataplane.trace import (
     JOURNAL_SPARE,
     JOURNAL_WORDS,
@@ -132,6 +139,10 @@ def run_until(fib: Any, st: Any, until_ns: int, window_ns: int) -> int:
                     at = head_ns(st.rings, st.pool, st.arrivals, q)
                     if at < first:
                         first = at
+            for n in range(n_nodes):
+                at = next_timer_ns(st, n)
+                if at < first:
+                    first = at
             if first >= until_ns:
                 return DONE
             window_end = first + window_ns
@@ -159,12 +170,30 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
         size = enter_heap(st, q, size, window_end_ns)
     own = st.node[n * NODE_STATE_WORDS + V_OWN_RING]
     delivery = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
-    while size > 0:
+    while True:
+        timer_ns = next_timer_ns(st, n)
+        if timer_ns < window_end_ns and (size == 0 or timer_ns < st.heap_at[0]):
+            is_timer = True
+        elif size > 0:
+            is_timer = False
+        else:
+            break
         if (st.journal_used[0] + JOURNAL_SPARE) * JOURNAL_WORDS > len(st.journal):
             st.control[C_NEED_RECORDS] = JOURNAL_SPARE
             return NEED_JOURNAL
-        q = st.heap_ring[0]
         st.control[C_NIC_RING] = -1
+        if is_timer:
+            if not timer_fires(fib, st, st.timers[st.node[n * NODE_STATE_WORDS + V_TIMER_FIRST]], timer_ns):
+                return NEED_ROOM
+            st.control[C_EVENTS] += 1
+            if st.control[C_SHORT]:
+                st.control[C_SHORT] = 0
+                return NEED_RINGS
+            size = enter_heap(st, own, size, window_end_ns)
+            if st.control[C_NIC_RING] >= 0:
+                size = enter_heap(st, st.control[C_NIC_RING], size, window_end_ns)
+            continue
+        q = st.heap_ring[0]
         status = step(fib, st, n, q)
         if status != DONE:
             return status
@@ -205,9 +234,9 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
     slot = st.rings[r + R_BASE] + (st.rings[r + R_HEAD] & st.rings[r + R_MASK])
     row = st.hand
     if kind > DELIVERY:
-        if not send_express(fib, st, n, ref, slot):
-            source(fib, st, n, ref, slot)
-        return DONE
+        if send_express(fib, st, n, ref, slot):
+            return DONE
+        return source(fib, st, n, ref, slot)
     if kind == DELIVERY:
         if receive_express(fib, st, n, slot):
             return DONE
@@ -227,12 +256,15 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
         # The instance was deleted while the packet was on its way to it.
         end(st, row, n, HOST_UNREACHABLE, -1, now_ns)
         return DONE
+    may_speak = len(st.timers) > 0 and (row[PROTO] == PROTO_TCP or row[ROLE] & ERROR != 0)
+    if may_speak and not has_room(st, st.inst[row[INST] * INST_STATE_WORDS + X_RING]):
+        return NEED_ROOM
     receive(fib, st, n, row[INST], now_ns)
     return DONE
 
 
 @kernel
-def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
+def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> int:
     """A flow sends its next packet (step 1: what did not parse ends here)."""
     row = st.hand
     f = flow * FLOW_WORDS
@@ -241,7 +273,11 @@ def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
     stored = st.arrivals[slot * 2 + 1]
     i = st.flow[f + F_INST]
     if fib.inst[i * INST_WORDS + I_NODE] != n:
-        return
+        return DONE
+    if st.flow[f + F_TCB] > 0:
+        if flow_speaks(fib, st, flow, stored, now_ns):
+            return DONE
+        return NEED_ROOM
     fate = IN_FLIGHT
     if st.flow[f + F_FROM_STORE]:
         unpack_row(st.store, stored * STORE_WORDS, row)
@@ -279,5 +315,6 @@ def source(fib: Any, st: Any, n: int, flow: int, slot: int) -> None:
     begin(st, n, 1)
     if fate != IN_FLIGHT:
         end(st, row, n, fate, i, now_ns)
-        return
+        return DONE
     transmit(fib, st, row, n, i, now_ns)
+    return DONE

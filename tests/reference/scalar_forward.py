@@ -526,6 +526,6 @@ class ScalarForward:
             rows.append((
                 flow.next_seq, flow.sent_datagrams, sum(flow.sent), len(flow.latencies), flow.received_bytes,
                 sum(flow.payloads), sum(seen), min(seen), max(seen), sixteenths, seen[-1], len(flow.rtts), sum(trips),
-                min(trips), max(trips), flow.errors, flow.dropped,
+                min(trips), max(trips), flow.errors, flow.dropped, 0, 0, 0, 0, 0, 0, 0,
             ))  # fmt: skip
         return rows
