@@ -4,8 +4,8 @@
     tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn · icmp[0] = 11 · ip[8] < 5 · len > 1000 · inbound
 
 `and` and `or` have equal precedence and associate to the left, as there; `not` binds tightest. An
-identifier alone takes the last qualifiers (`host a or b`). A comparison that looks at a byte the
-packet does not have makes the whole filter say no. Left out: names of hosts and services, `ether`,
+identifier alone takes the last qualifiers (`host a or b`). A comparison that looks behind the end
+of the packet makes the whole filter say no. Left out: names of hosts and services, `ether`,
 `vlan` and the other link layers, IPv6.
 """
 
@@ -16,16 +16,27 @@ import re
 from collections.abc import Callable
 from typing import NoReturn
 
-from netsim.dataplane.batch import PROTO_ICMP, PROTO_TCP, PROTO_UDP
 from netsim.errors import InvalidError, UsageError
 from netsim.prefix import Prefix, parse_addr, prefix_of
-from netsim.wire.link_layer import ETHER_ARP, ETHER_IP, HEADER_BYTES, Frame
+from netsim.wire.frame_fields import (
+    PROTOCOLS,
+    OtherProtocolError,
+    Test,
+    TooShortError,
+    addrs_in,
+    has_addrs,
+    has_ports,
+    is_protocol,
+    layer_of,
+    length_of,
+    ports_in,
+    proto_of,
+)
+from netsim.wire.link_layer import Frame
 
-Test = Callable[[Frame], bool]
 Number = Callable[[Frame], int]
 
 _TOKEN = re.compile(r"\s*(0x[0-9a-fA-F]+|[0-9]+(?:\.[0-9]+)+|[\w-]*[A-Za-z_][\w-]*|[0-9]+|<<|>>|&&|\|\||[<>=!]=|.)")
-_PROTOCOLS = {"icmp": PROTO_ICMP, "tcp": PROTO_TCP, "udp": PROTO_UDP}
 _COMPARE = {
     "=": operator.eq, "==": operator.eq, "!=": operator.ne, "<": operator.lt, ">": operator.gt, "<=": operator.le,
     ">=": operator.ge,
@@ -41,12 +52,10 @@ _NAMED = {
     "tcp-ack": 16, "tcp-urg": 32, "icmp-echoreply": 0, "icmp-unreach": 3, "icmp-redirect": 5, "icmp-echo": 8,
     "icmp-timxceed": 11,
 }  # fmt: skip
+MAX_NESTED = 100
+"""Brackets and negations a filter may hold: the parser calls itself for each."""
 _TYPES = ("host", "net", "port", "portrange")
 _JOINED = {"and": "and", "&&": "and", "or": "or", "||": "or"}
-
-
-class _NotThereError(Exception):
-    """The packet has no such byte: libpcap's program returns 0 then."""
 
 
 def compile_filter(text: str) -> Test:
@@ -58,6 +67,8 @@ def compile_filter(text: str) -> Test:
     parser = _Parser(text)
     if not parser.words:
         return lambda _: True
+    if sum(word in ("(", "not", "!") for word in parser.words) > MAX_NESTED:
+        raise UsageError(f"filter: more than {MAX_NESTED} brackets and negations")
     test = parser.expression()
     if parser.next() is not None:
         parser.refuse()
@@ -65,7 +76,7 @@ def compile_filter(text: str) -> Test:
     def passes(frame: Frame) -> bool:
         try:
             return test(frame)
-        except (_NotThereError, ZeroDivisionError):
+        except (TooShortError, ZeroDivisionError):
             return False
 
     return passes
@@ -131,15 +142,15 @@ class _Parser:
             return lambda frame: frame.is_outgoing == (word == "outbound")
         if word := self.take("less", "greater"):
             size, is_less = self.plain_number(), word == "less"
-            return lambda frame: _length(frame) <= size if is_less else _length(frame) >= size
-        proto = self.take("ip", "arp", *_PROTOCOLS)
+            return lambda frame: length_of(frame) <= size if is_less else length_of(frame) >= size
+        proto = self.take("ip", "arp", *PROTOCOLS)
         if proto in ("ip", None) and self.take("proto"):
             number = self.protocol_number()
-            return lambda frame: _proto(frame) == number
+            return lambda frame: proto_of(frame) == number
         direction = self.direction()
         kind = self.take(*_TYPES)
         if proto and not direction and not kind:
-            return _is_protocol(proto)
+            return is_protocol(proto)
         if direction is None and kind is None:
             if self.qualifiers is None or not re.match(r"\d", self.next() or ""):
                 self.refuse()
@@ -158,12 +169,12 @@ class _Parser:
     def with_identifier(self, proto: str | None, direction: str, kind: str) -> Test:
         if kind in ("host", "net"):
             wanted = self.prefix(kind)
-            found: Callable[[Frame], tuple[bool, bool]] = lambda frame: _addrs_in(frame, wanted)  # noqa: E731
-            layer = _is_protocol(proto) if proto else _has_addrs
+            found: Callable[[Frame], tuple[bool, bool]] = lambda frame: addrs_in(frame, wanted)  # noqa: E731
+            layer = is_protocol(proto) if proto else has_addrs
         else:
             low, high = self.ports(kind)
-            found = lambda frame: _ports_in(frame, low, high)  # noqa: E731
-            layer = _is_protocol(proto) if proto else _has_ports
+            found = lambda frame: ports_in(frame, low, high)  # noqa: E731
+            layer = is_protocol(proto) if proto else has_ports
 
         def test(frame: Frame) -> bool:
             if not layer(frame):
@@ -183,10 +194,13 @@ class _Parser:
                 length = self.plain_number()
             elif kind == "net" and self.take("mask"):
                 length = parse_addr(self.take() or "").bit_count()
-            return prefix_of(addr, length)
-        except (InvalidError, ValueError):
+        except InvalidError:
             self.at -= 1
             self.refuse()
+        if length > 32:
+            self.at -= 1
+            self.refuse()
+        return prefix_of(addr, length)
 
     def ports(self, kind: str) -> tuple[int, int]:
         word = self.next() or ""
@@ -203,9 +217,9 @@ class _Parser:
     def protocol_number(self) -> int:
         self.take("\\")
         word = self.next()
-        if word in _PROTOCOLS:
+        if word in PROTOCOLS:
             self.at += 1
-            return _PROTOCOLS[word]
+            return PROTOCOLS[word]
         return self.plain_number()
 
     def plain_number(self) -> int:
@@ -226,8 +240,7 @@ class _Parser:
         right = self.number()
         if right is None:
             self.refuse()
-        compare, one, other = _COMPARE[sign], left, right
-        return lambda frame: bool(compare(one(frame), other(frame)))
+        return _compared(_COMPARE[sign], left, right)
 
     def number(self, level: int = 0) -> Number | None:
         if level == len(_ARITHMETIC):
@@ -248,12 +261,12 @@ class _Parser:
             inner = self.number()
             return inner if inner is not None and self.take(")") else None
         if self.take("len"):
-            return _length
+            return length_of
         if word in _NAMED or re.fullmatch(r"0x[0-9a-fA-F]+|\d+", word):
             self.at += 1
             value = _NAMED[word] if word in _NAMED else int(word, 0)
             return lambda _: value
-        if word in ("ip", "arp", "ether", *_PROTOCOLS) and self.next(1) == "[":
+        if word in ("ip", "arp", "ether", *PROTOCOLS) and self.next(1) == "[":
             return self.bytes_in()
         return None
 
@@ -268,10 +281,10 @@ class _Parser:
         place = offset
 
         def read(frame: Frame) -> int:
-            data = _layer(frame, layer)
+            data = layer_of(frame, layer)
             at = place(frame)
             if at < 0 or at + size > len(data):
-                raise _NotThereError
+                raise TooShortError
             return int.from_bytes(data[at : at + size], "big")
 
         return read
@@ -285,56 +298,15 @@ def _either(one: Test, other: Test) -> Test:
     return lambda frame: one(frame) or other(frame)
 
 
+def _compared(compare: Callable[[int, int], bool], one: Number, other: Number) -> Test:
+    def test(frame: Frame) -> bool:
+        try:
+            return compare(one(frame), other(frame))
+        except OtherProtocolError:
+            return False
+
+    return test
+
+
 def _computed(compute: Callable[[int, int], int], one: Number, other: Number) -> Number:
     return lambda frame: compute(one(frame), other(frame)) & 0xFFFF_FFFF
-
-
-def _length(frame: Frame) -> int:
-    return HEADER_BYTES + len(frame.body)
-
-
-def _proto(frame: Frame) -> int:
-    return frame.body[9] if frame.ether_type == ETHER_IP else -1
-
-
-def _is_protocol(name: str) -> Test:
-    if name in ("ip", "arp"):
-        wanted = ETHER_IP if name == "ip" else ETHER_ARP
-        return lambda frame: frame.ether_type == wanted
-    return lambda frame: _proto(frame) == _PROTOCOLS[name]
-
-
-def _has_addrs(frame: Frame) -> bool:
-    return frame.ether_type in (ETHER_IP, ETHER_ARP)
-
-
-def _has_ports(frame: Frame) -> bool:
-    return _proto(frame) in (PROTO_TCP, PROTO_UDP)
-
-
-def _addrs_in(frame: Frame, wanted: Prefix) -> tuple[bool, bool]:
-    src, dst = (12, 16) if frame.ether_type == ETHER_IP else (14, 24)  # in an ARP message: who asks, who is asked
-    ends = (int.from_bytes(frame.body[at : at + 4], "big") for at in (src, dst))
-    first, second = (wanted.has(addr) for addr in ends)
-    return first, second
-
-
-def _ports_in(frame: Frame, low: int, high: int) -> tuple[bool, bool]:
-    """Whether source and destination port lie there; a later fragment shows none."""
-    data = _transport(frame)
-    if len(data) < 4:
-        return False, False
-    return low <= int.from_bytes(data[0:2], "big") <= high, low <= int.from_bytes(data[2:4], "big") <= high
-
-
-def _transport(frame: Frame) -> bytes:
-    is_later = int.from_bytes(frame.body[6:8], "big") & 0x1FFF
-    return b"" if is_later else frame.body[(frame.body[0] & 0xF) * 4 :]
-
-
-def _layer(frame: Frame, name: str) -> bytes:
-    if name == "ether":
-        return frame.to_bytes()
-    if not _is_protocol(name)(frame):
-        raise _NotThereError
-    return frame.body if name in ("ip", "arp") else _transport(frame)
