@@ -1,0 +1,180 @@
+"""RealTime: an Emulator that runs by the wall clock, shared by threads.
+
+Packet time follows the wall: `speed` ns of packet time to each ns of wall time. A thread of its own moves
+it ahead in small steps; `call` runs a function on the emulator between two steps, first bringing it to the
+present, so that what is done now happens now. Callers go before the next step: a network with more
+traffic than the machine can move falls behind the wall (`lag_ns`), requests don't wait longer for it.
+
+The control clock follows packet time, and may be moved ahead alone (`advance_control_clock`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from netsim.emulator import Emulator
+from netsim.errors import UsageError
+from netsim.units import NS_PER_MS
+
+R = TypeVar("R")
+
+STEP_NS = 20 * NS_PER_MS
+"""Longest stretch of packet time moved at once; how long depends on the traffic in it."""
+IDLE_S = 0.01
+"""How often a running network is brought up to the wall when nobody asks."""
+MAX_SPEED = 1_000_000.0
+
+
+class RealTime:
+    """Owner of a running emulator.
+
+    Args:
+        emulator: from here on reached through `call` only.
+        speed: packet time per wall time, 0 or more: 0 stands still until `step`.
+        wall: a monotonic clock, ns.
+    """
+
+    def __init__(self, emulator: Emulator, speed: float = 1.0, wall: Callable[[], int] = time.monotonic_ns) -> None:
+        self._emulator = emulator
+        self._wall = wall
+        self._turn = threading.Condition()
+        self._is_held = False
+        self._callers = 0
+        self._is_stopped = False
+        self._speed = 0.0
+        self._base_packet_ns = emulator.now_ns
+        self._base_wall_ns = wall()
+        self._thread: threading.Thread | None = None
+        self._failure: BaseException | None = None
+        self._set_speed(speed)
+
+    # -- for everybody ----------------------------------------------------------------------
+
+    def call(self, do: Callable[[Emulator], R]) -> R:
+        """Run `do` on the emulator as of now, alone; its result. Exceptions come through.
+
+        Keep it short, and keep nothing of the emulator that changes.
+        """
+        with self._held(is_caller=True):
+            # Only one step at a time: far behind the wall, now is where packets are.
+            self._catch_up(STEP_NS)
+            return do(self._emulator)
+
+    @property
+    def speed(self) -> float:
+        """Packet time per wall time."""
+        return self._speed
+
+    @property
+    def lag_ns(self) -> int:
+        """How far packet time is behind where it should be."""
+        return max(0, self._due_ns() - self._emulator.now_ns)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the thread, None as long as all is well."""
+        return self._failure
+
+    def set_speed(self, speed: float) -> None:
+        """Go on at another speed from now; what was behind is forgiven.
+
+        Raises:
+            UsageError: not 0..1,000,000.
+        """
+        with self._held(is_caller=True):
+            self._catch_up(STEP_NS)
+            self._set_speed(speed)
+
+    def step(self, delta_ns: int) -> None:
+        """Move packets `delta_ns` ahead at once, whatever the wall says.
+
+        Raises:
+            ClockError: negative.
+        """
+        with self._held(is_caller=True):
+            self._emulator.advance(self._emulator.now_ns + delta_ns)
+            self._rebase()
+
+    def advance_control_clock(self, delta_ns: int) -> None:
+        """Let control time pass, packets pause.
+
+        Raises:
+            ClockError: negative.
+        """
+        self.call(lambda emulator: emulator.advance_control_clock(delta_ns))
+
+    # -- life -------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to follow the wall."""
+        with self._held(is_caller=True):
+            self._rebase()
+        self._thread = threading.Thread(target=self._run, name="netsim-realtime", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following the wall; the emulator stays where it is."""
+        with self._turn:
+            self._is_stopped = True
+            self._turn.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        try:
+            while True:
+                with self._turn:
+                    if self._is_stopped:
+                        return
+                    if self._due_ns() - self._emulator.now_ns < STEP_NS:
+                        self._turn.wait(IDLE_S)
+                    if self._is_stopped:
+                        return
+                with self._held(is_caller=False):
+                    self._catch_up(STEP_NS)
+        except BaseException as failure:
+            self._failure = failure
+            raise
+
+    # -- inside -----------------------------------------------------------------------------
+
+    @contextmanager
+    def _held(self, *, is_caller: bool) -> Iterator[None]:
+        """The emulator for this thread alone; callers before the thread that moves time."""
+        with self._turn:
+            self._callers += is_caller
+            while self._is_held or (not is_caller and self._callers):
+                self._turn.wait()
+            self._callers -= is_caller
+            self._is_held = True
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._is_held = False
+                self._turn.notify_all()
+
+    def _due_ns(self) -> int:
+        """Where packet time should be."""
+        return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
+
+    def _catch_up(self, most_ns: int) -> None:
+        now_ns = self._emulator.now_ns
+        due_ns = min(self._due_ns(), now_ns + most_ns)
+        if due_ns > now_ns:
+            self._emulator.advance(due_ns)
+
+    def _rebase(self) -> None:
+        self._base_packet_ns = self._emulator.now_ns
+        self._base_wall_ns = self._wall()
+
+    def _set_speed(self, speed: float) -> None:
+        if not 0 <= speed <= MAX_SPEED:
+            raise UsageError(f"clock: speed {speed}, accepted 0..{MAX_SPEED:,.0f}")
+        self._speed = speed
+        self._rebase()
