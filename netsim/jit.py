@@ -83,7 +83,13 @@ def compiled(fn: Callable[..., Any]) -> Any:
         twin = types.FunctionType(fn.__code__, namespace, fn.__name__, fn.__defaults__)
         twin.__module__ = fn.__module__
         twin.__qualname__ = fn.__qualname__
-        options = {"cache": _can_cache(), "forceinline": _IS_INLINE[fn], "_nrt": False, "error_model": "numpy"}
+        options = {
+            "cache": _can_cache(),
+            "forceinline": _IS_INLINE[fn],
+            "_nrt": False,
+            "error_model": "numpy",
+            "nogil": True,
+        }
         dispatcher = _KERNELS[fn] = numba.njit(**options)(twin)
         _without_literals(dispatcher)
     return dispatcher

@@ -75,7 +75,10 @@ class FibCompiler:
         self._conns: dict[str, PeerConn] = {}
         self._ports: Ports = {}
         # The Fib in parts, by field; those with first numbers of other parts in them still relative.
-        self._columns = {name: SlicedArray(_WIDTHS.get(name, 1)) for name in (*Table._fields, *Hosts._fields)}
+        self._columns = {
+            name: SlicedArray(_WIDTHS.get(name, 1), np.int32 if name == "direct" else np.int64)
+            for name in (*Table._fields, *Hosts._fields)
+        }
         self._inst = np.zeros((0, f.INST_WORDS), np.int64)
         self._link = np.zeros((0, f.LINK_WORDS), np.int64)
 
@@ -229,6 +232,8 @@ class FibCompiler:
         node[:, f.N_ADDR], node[:, f.N_ADDR_COUNT] = columns["addr"].first, columns["addr"].count
         node[:, f.N_SUBNET], node[:, f.N_SUBNET_COUNT] = columns["subnet"].first, columns["subnet"].count
         node[:, f.N_RELAY] = [piece.is_relay for piece in self._pieces]
+        node[:, f.N_DIRECT] = np.where(columns["direct"].count > 0, columns["direct"].first, -1)
+        node[:, f.N_RULE] = columns["rule"].first
         dst_src = columns["dst_src"].array.copy()
         dst_src[:, 0] += np.repeat(columns["src_lo"].first, columns["dst_src"].count)
         src_rule = columns["src_rule"].flat.copy()
@@ -251,6 +256,7 @@ class FibCompiler:
             inst=inst.reshape(-1),
             port=columns["port"].flat,
             limit=ints([NO_LIMIT if transits is None else transits]),
+            direct=columns["direct"].flat,
         ).frozen()
 
 

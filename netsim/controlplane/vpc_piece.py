@@ -14,10 +14,14 @@ from numpy.typing import NDArray
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_table import RouteRule
 from netsim.dataplane import fib as f
+from netsim.dataplane.direct_table import DIRECT_FROM, direct_of, intervals_of
 from netsim.dataplane.lpm import build_table
 from netsim.prefix import ANY, Prefix
 
 Ints = NDArray[np.int64]
+
+_MANY_RULES = 1_000
+"""From here on a table is built by columns, where no rule asks for a source."""
 
 Ports = Mapping[str, frozenset[tuple[int, int]]]
 """(protocol, port) pairs by instance id."""
@@ -31,6 +35,7 @@ class Table(NamedTuple):
     src_lo: Ints
     src_rule: Ints
     rule: Ints  # [r * 2]
+    direct: NDArray[np.int32]  # of a huge table, else nothing
 
 
 class Hosts(NamedTuple):
@@ -60,7 +65,16 @@ def ints(values: object) -> Ints:
 
 
 _NONE = ints([])
-NOTHING = VpcPiece(-1, False, Table(*[_NONE] * 5), [], Hosts(*[_NONE] * 4), _NONE, _NONE.reshape(0, f.INST_WORDS))
+_NO_DIRECT = np.zeros(0, np.int32)
+NOTHING = VpcPiece(
+    -1,
+    False,
+    Table(_NONE, _NONE, _NONE, _NONE, _NONE, _NO_DIRECT),
+    [],
+    Hosts(*[_NONE] * 4),
+    _NONE,
+    _NONE.reshape(0, f.INST_WORDS),
+)
 """What is left of a VPC that is gone."""
 
 
@@ -69,12 +83,11 @@ def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[Ro
 
     `action` says what a rule does: `G_ACTION` and `G_TARGET`.
     """
-    actions = [(f.LOCAL, -1)]
-    triples = [(cidr, ANY, 0)]
-    for number, rule in enumerate(rules, 1):
-        actions.append(action(rule))
-        triples.append((rule.destination, rule.source, number))
-    table = build_table(triples)
+    rules = list(rules)
+    actions = ints([(f.LOCAL, -1), *map(action, rules)])
+    if len(rules) >= _MANY_RULES and all(rule.source.prefix_len == 0 for rule in rules):
+        return _plain_table([cidr, *(rule.destination for rule in rules)], actions)
+    table = build_table([(cidr, ANY, 0), *((rule.destination, rule.source, i) for i, rule in enumerate(rules, 1))])
     starts: dict[int, int] = {}
     src_lo: list[int] = []
     src_rule: list[int] = []
@@ -86,7 +99,27 @@ def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[Ro
             src_lo += [lo for lo, _ in sources]
             src_rule += [rule for _, rule in sources]
         dst_src.append((start, len(sources)))
-    return Table(ints(table.dst_lo), ints(dst_src), ints(src_lo), ints(src_rule), ints(actions))
+    columns = ints(table.dst_lo), ints(dst_src), ints(src_lo), ints(src_rule)
+    if len(columns[0]) < DIRECT_FROM:
+        return Table(*columns, actions, _NO_DIRECT)
+    first, count = columns[1].reshape(-1, 2).T
+    return Table(*columns, actions, direct_of(columns[0], np.where(count == 1, columns[3][first], -2)))
+
+
+def _plain_table(destinations: list[Prefix], actions: Ints) -> Table:
+    """The same for many rules, none of which asks for a source."""
+    prefixes = ints(destinations)
+    dst_lo, rule = intervals_of(prefixes[:, 0], prefixes[:, 1])
+    each = np.arange(len(dst_lo))
+    sources = np.stack((each, np.ones_like(each)), axis=1).reshape(-1)
+    return Table(
+        dst_lo,
+        sources,
+        np.zeros_like(each),
+        rule,
+        actions,
+        direct_of(dst_lo, rule) if len(dst_lo) >= DIRECT_FROM else _NO_DIRECT,
+    )
 
 
 def compile_hosts(

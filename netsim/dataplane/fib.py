@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 # node: slices of the arrays below, as (first, count)
-N_DST, N_DST_COUNT, N_ADDR, N_ADDR_COUNT, N_SUBNET, N_SUBNET_COUNT, N_RELAY = range(7)
-NODE_WORDS = 7
+N_DST, N_DST_COUNT, N_ADDR, N_ADDR_COUNT, N_SUBNET, N_SUBNET_COUNT, N_RELAY, N_DIRECT, N_RULE = range(9)
+NODE_WORDS = 9
+"""`N_DIRECT` is where a huge table's entries begin in `direct` (-1: it has none), `N_RULE` its first rule."""
 
 # rule
 G_ACTION, G_TARGET = range(2)
@@ -46,12 +47,12 @@ NOBODY = -3
 
 
 class Fib(NamedTuple):
-    """The arrays, all int64.
+    """The arrays, all int64 but `direct`, int32.
 
-    node[n*7], dst_lo[d], dst_src[d*2] (first, count in src_lo), src_lo[s], src_rule[s],
+    node[n*9], dst_lo[d], dst_src[d*2] (first, count in src_lo), src_lo[s], src_rule[s],
     rule[r*2], addr[a] ascending per node, addr_ref[a], subnet[k*2] (first and last address, in
     order of creation per node), link[l*11], inst[i*7], port[p] (proto << 16 | port, ascending
-    per instance), limit[1] (transits a packet may use).
+    per instance), limit[1] (transits a packet may use), direct[h*2^24] (`direct_table.py`; h huge tables).
     """
 
     node: Ints
@@ -67,6 +68,7 @@ class Fib(NamedTuple):
     inst: Ints
     port: Ints
     limit: Ints
+    direct: NDArray[Any]
 
     @property
     def n_nodes(self) -> int:

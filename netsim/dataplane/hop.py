@@ -37,7 +37,7 @@ from netsim.dataplane.fib import (
     RULE_WORDS,
     SELF_ADDR,
 )
-from netsim.dataplane.lpm import last_at_most, lookup
+from netsim.dataplane.lpm import find_rule, last_at_most
 from netsim.dataplane.row import DST, FLAGS, HEADER, SIZE, SRC, TRANSITS, TTL
 from netsim.jit import kernel
 
@@ -118,7 +118,7 @@ def decide(fib: Any, row: Any, n: int, came_from: int, out: Any) -> int:
     out[O_FRAGMENTS] = 1
     if is_unforwardable(dst):
         return BAD_DESTINATION
-    rule = lookup(fib.node, fib.dst_lo, fib.dst_src, fib.src_lo, fib.src_rule, n, row[SRC], dst)
+    rule = find_rule(fib, n, row[SRC], dst)
     out[O_RULE] = rule
     if rule < 0:
         return NO_ROUTE

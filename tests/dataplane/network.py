@@ -144,7 +144,8 @@ class Network:
             ]  # fmt: skip
             columns["port"] += [proto << 16 | port for proto, port in instance.ports]
         columns["limit"].append(self.transits)
-        return f.Fib(**{name: np.array(values, np.int64) for name, values in columns.items()}).frozen()
+        arrays = {name: np.array(values, np.int64) for name, values in columns.items() if name != "direct"}
+        return f.Fib(**arrays, direct=np.zeros(0, np.int32)).frozen()
 
     def _add_vpc(self, columns: dict[str, list[int]], n: int, vpc: Vpc) -> None:
         actions = {"peer": f.PEER, "gateway": f.GATEWAY, "blackhole": f.DISCARD}
@@ -160,7 +161,7 @@ class Network:
             owners += [(subnet.first + 1, f.SELF_ADDR), (subnet.first + 2, f.SELF_ADDR)]
         owners.sort()
         slices = [len(columns["dst_lo"]), len(table.dst_lo), len(columns["addr"]), len(owners)]
-        columns["node"] += [*slices, len(columns["subnet"]) // 2, len(vpc.subnets), int(vpc.is_relay)]
+        columns["node"] += [*slices, len(columns["subnet"]) // 2, len(vpc.subnets), int(vpc.is_relay), -1, first_rule]
         columns["dst_lo"] += table.dst_lo
         for sources in table.sources:
             columns["dst_src"] += [len(columns["src_lo"]), len(sources)]
