@@ -12,24 +12,19 @@ Speed: few processes. A namespace costs one `ip`, a router an `nft` and a `tc` o
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import subprocess
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Self
 
 from netsim.errors import CapabilityError, ConflictError
 from netsim.kernel import batch, namespace
 from netsim.kernel.journal import Deployed, Journal
 from netsim.kernel.plan import Namespace, Plan
+from netsim.kernel.settling import settle
 from netsim.kernel.sysctls import MAY_BE_MISSING, Sysctl
+from netsim.kernel.tools import Tools
 
 Progress = Callable[[int, int], None]
-
-AT_ONCE = 3
-"""Processes side by side: one more than the smallest machine has cores, each waits for the kernel now and then."""
 
 
 def deploy(
@@ -142,11 +137,11 @@ def _take_away(there: Deployed, journal: Journal) -> None:
 
 
 def _build(plan: Plan, lock: int, progress: Progress | None) -> None:
-    with _Tools(lock) as tools:
+    with Tools(lock) as tools:
         _make(plan, tools, progress)
 
 
-def _make(plan: Plan, tools: _Tools, progress: Progress | None) -> None:
+def _make(plan: Plan, tools: Tools, progress: Progress | None) -> None:
     tools.start("ip", ["-batch", "-"], batch.namespace_lines(plan))
     tools.finish()
     # Before there is a device: what a namespace has for all devices, each new one takes over.
@@ -155,14 +150,21 @@ def _make(plan: Plan, tools: _Tools, progress: Progress | None) -> None:
             _write_sysctls(space.sysctls)
     tools.start("ip", ["-batch", "-"], batch.link_lines(plan))
     tools.finish()
-    for done, space in enumerate(plan.namespaces):
+    # Routers first: an interface whose other end is up already works from the moment it comes up itself.
+    routers = [space for space in plan.namespaces if space.kind != "instance"]
+    hosts = [space for space in plan.namespaces if space.kind == "instance"]
+    for done, space in enumerate((*routers, *hosts)):
         if progress is not None:
             progress(done, len(plan.namespaces))
+        if done == len(routers):
+            tools.finish()
         _fill(space, tools)
     tools.finish()
+    for space in routers:
+        settle(space, tools)
 
 
-def _fill(space: Namespace, tools: _Tools) -> None:
+def _fill(space: Namespace, tools: Tools) -> None:
     with namespace.inside(space.name):
         _write_sysctls(space.device_sysctls)
         # The filter first, so that no packet passes without; it names devices that need not be there yet.
@@ -182,61 +184,3 @@ def _write_sysctls(values: Iterable[Sysctl]) -> None:
         except OSError as error:
             if not (isinstance(error, FileNotFoundError) and path.startswith(MAY_BE_MISSING)):
                 raise CapabilityError(f"sysctl net/{path}: can't be set: {error.strerror}") from None
-
-
-class _Tools:
-    """Runs `ip`, `tc` and `nft` in the namespace this thread is in, a few side by side.
-
-    Each inherits the lock: while one is still at work, nobody takes its namespaces for leftovers.
-    """
-
-    def __init__(self, lock: int) -> None:
-        self._lock = lock
-        self._running: list[tuple[str, int, subprocess.Popen[bytes]]] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Wait for what still runs: what is taken away after a failure must not be added to."""
-        while self._running:
-            with contextlib.suppress(CapabilityError):
-                self._reap()
-
-    def start(self, tool: str, args: list[str], lines: Iterable[str]) -> None:
-        """Start one, when few enough are running."""
-        while len(self._running) >= AT_ONCE:
-            self._reap()
-        script = "".join(f"{line}\n" for line in lines)
-        text = os.memfd_create("script", os.MFD_CLOEXEC)
-        os.write(text, script.encode())
-        os.lseek(text, 0, os.SEEK_SET)
-        errors = os.memfd_create("errors", os.MFD_CLOEXEC)
-        try:
-            process = subprocess.Popen(  # noqa: S603 - our own lines
-                [tool, *args],
-                stdin=text,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                pass_fds=(self._lock,),
-            )
-        except OSError as error:
-            os.close(errors)
-            raise CapabilityError(f"{tool}: can't be started: {error.strerror} (netsim doctor)") from None
-        finally:
-            os.close(text)
-        self._running.append((tool, errors, process))
-
-    def finish(self) -> None:
-        """Wait for all; the first that failed is reported."""
-        while self._running:
-            self._reap()
-
-    def _reap(self) -> None:
-        tool, errors, process = self._running.pop(0)
-        with contextlib.closing(os.fdopen(errors, "r", encoding="utf-8", errors="replace")) as file:
-            code = process.wait()
-            if code:
-                file.seek(0)
-                said = " ".join(file.read(2000).split())
-                raise CapabilityError(f"{tool}: {said or f'exit code {code}'} (netsim doctor)")
