@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from netsim.controlplane.route_choice import choose_route, describe_next_hop, describe_rule
 from netsim.dataplane import trace as events
-from netsim.dataplane.batch import ERROR, REPLY
+from netsim.dataplane.batch import ERROR, KEPT, REPLY
 from netsim.dataplane.disposition import FATES, Disposition
 from netsim.dataplane.fib import G_ACTION, LOCAL, PEER, RULE_WORDS
 from netsim.dataplane.hop import FROM_PEER, FROM_ROUTER
@@ -217,4 +217,6 @@ class _Teller:
 
     def _maker(self) -> str:
         r = self._record
-        return _instance_name(self._emulator, r.a) if r.a >= 0 else f"{self._vpc(r.place)} router"
+        if r.a >= 0:
+            return _instance_name(self._emulator, r.a)
+        return f"{self._vpc(r.place)} {'resolver' if r.row['flags'] & KEPT and not r.row['role'] & ERROR else 'router'}"
