@@ -20,6 +20,7 @@ DROPS: dict[str, dict[str, set[str]]] = {
     "chain-without-relay": {"through": {"middle: transit_denied"}},
     "consulting-request": {"early": {"shop: bad_state_route"}, "heartbeat": {"shop: bad_state_route"}},
     "cross-account-cross-region": {"backup": {"shop: queue_full"}},
+    "dns-sync": {},
     "full-mesh-of-five": {},
     "hub-and-spokes": {"south": {"hub: queue_full"}, "crowd": {"hub: queue_full"}},
     "missing-return-route": {},
