@@ -20,6 +20,7 @@ from netsim.clock import FILE_RUN_START_NS, Clock, VirtualClock
 from netsim.collector import paused_collector
 from netsim.controlplane import edit as edits_of
 from netsim.controlplane.edit import Edit
+from netsim.controlplane.event import Event
 from netsim.controlplane.limits import Limits, make_limits
 from netsim.controlplane.operations import account, dns, instance, peer_conn, peer_request, route, subnet, vpc
 from netsim.controlplane.peer_conn import PeerConn
@@ -106,6 +107,10 @@ class Inventory(View):
         touched_at = self._tables.touched_at
         newest_first = takewhile(lambda vpc_id: touched_at[vpc_id] > version, reversed(touched_at))
         return list(newest_first)[::-1]
+
+    def events_since(self, n: int) -> list[Event]:
+        """What happened to connections, but for the first `n` events."""
+        return self._tables.events[n:]
 
     @property
     def next_deadline_ns(self) -> int | None:

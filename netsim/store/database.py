@@ -166,6 +166,11 @@ class Database:
         sql = "SELECT request_hash, status, body, seen_ns FROM answer WHERE account = ? AND token = ?"
         return next((Answer(*row) for row in self._read(sql, (account, token))), None)
 
+    def answers(self) -> dict[tuple[str, str], Answer]:
+        """All remembered answers by (account, token)."""
+        rows = self._read("SELECT account, token, request_hash, status, body, seen_ns FROM answer")
+        return {(account, token): Answer(*rest) for account, token, *rest in rows}
+
     def events(self) -> list[tuple[int, str, str]]:
         """What happened to connections: (control time, connection, what), in order."""
         return [(at_ns, conn, what) for at_ns, conn, what in self._read("SELECT at_ns, peer_conn_id, what FROM event")]

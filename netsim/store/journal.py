@@ -30,8 +30,9 @@ _SEED, _PROFILE, _LIMITS = "seed", "profile", "limits"
 
 class _Record(NamedTuple):
     change: Change | None
-    events: tuple[Event, ...]
-    answers: tuple[tuple[str, str, Answer], ...]
+    events: tuple[Event, ...] = ()
+    answers: tuple[tuple[str, str, Answer], ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 class Journal:
@@ -45,8 +46,10 @@ class Journal:
         self.database = database
         self.version = 0
         """Number of the last change recorded."""
-        self.flushed_version = 0
-        """Number of the last change on disk."""
+        self.recorded = 0
+        """How many records there were since it was opened: changes, answers and settings."""
+        self.written = 0
+        """How many of these are on disk."""
         self._pending: list[_Record] = []
 
     def start(self, *, seed: int, profile: str, limits: Mapping[str, int | None] | None = None) -> None:
@@ -79,7 +82,7 @@ class Journal:
                 inventory.apply(*edits, account=change.account)
             except (NetsimError, ValueError, TypeError, KeyError) as error:
                 raise StoreError(f"{database.path}: change {change.version} can't be made again: {error}") from error
-            self.version = self.flushed_version = change.version
+            self.version = change.version
         return inventory
 
     def record(
@@ -91,7 +94,7 @@ class Journal:
         """
         self.version += 1
         written = json.dumps([to_json(edit) for edit in edits], separators=(",", ":"), ensure_ascii=False)
-        self._pending.append(_Record(Change(self.version, at_ns, account, written), tuple(events), ()))
+        self._add(_Record(Change(self.version, at_ns, account, written), tuple(events)))
         return self.version
 
     def remember(self, account: str, token: str, answer: Answer) -> None:
@@ -100,7 +103,15 @@ class Journal:
             last = self._pending[-1]
             self._pending[-1] = last._replace(answers=(*last.answers, (account, token, answer)))
         else:
-            self._pending.append(_Record(None, (), ((account, token, answer),)))
+            self._add(_Record(None, answers=((account, token, answer),)))
+
+    def put_setting(self, key: str, value: str) -> None:
+        """Set a setting with the next flush."""
+        self._add(_Record(None, settings=((key, value),)))
+
+    def _add(self, record: _Record) -> None:
+        self._pending.append(record)
+        self.recorded += 1
 
     def take_pending(self) -> list[_Record]:
         """What is to be written next; `write` it, from any one thread."""
@@ -123,8 +134,9 @@ class Journal:
                     transaction.add_event(event.at_ns, event.peer_conn_id, event.what)
                 for account, token, answer in record.answers:
                     transaction.remember(account, token, answer)
-        versions = [record.change.version for record in records if record.change is not None]
-        self.flushed_version = max([self.flushed_version, *versions])
+                for key, value in record.settings:
+                    transaction.put_setting(key, value)
+        self.written += len(records)
 
     def flush(self) -> None:
         """Put everything recorded on disk."""

@@ -1,0 +1,233 @@
+"""Service: the one door between requests and the running, durable network.
+
+    vpc = service.change(edit.CreateVpc(...), account="acme").result
+    names = service.read(lambda emulator: [vpc.name for vpc in emulator.inventory.vpcs.values()])
+
+A change is applied to the emulator and put on disk before `change` returns. The two are apart: applying
+takes the network for some microseconds, the disk takes milliseconds and is asked once for all changes
+that wait for it. So a reader may see a change that is not on disk yet; `read` then waits for it too, lest
+somebody acts on what a crash takes back.
+
+When the disk fails, what is in memory is ahead of it: every later call is refused, and the process should
+be started anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from netsim.clock import VirtualClock
+from netsim.controlplane.edit import Edit
+from netsim.controlplane.inventory import Inventory
+from netsim.emulator import Emulator
+from netsim.realtime import RealTime
+from netsim.store.database import Answer, Database, StoreError
+from netsim.store.journal import Journal
+from netsim.units import NS_PER_S
+
+R = TypeVar("R")
+
+SAMPLE_NS = 60 * NS_PER_S
+"""Base period of the monitoring of a server."""
+_OFFSET = "control_clock_offset_ns"
+TOKEN_LIFE_NS = 86_400 * NS_PER_S
+"""How long an answer is kept after the last request with its client token."""
+
+
+class Start(NamedTuple):
+    """What a new database is made with."""
+
+    seed: int = 0
+    profile: str = "product"
+    limits: dict[str, int | None] | None = None
+    edits: tuple[Edit[Any], ...] = ()
+
+
+class Changed(NamedTuple):
+    """What a change came to: the result of `Inventory.apply`, or the answer remembered for its token."""
+
+    result: Any
+    answer: Answer | None
+
+
+class Service:
+    """A network that is served; see the module. Safe for threads.
+
+    Args:
+        path: of the database; made if it is not there.
+        wall_utc_ns: the wall clock, ns since 1970 UTC.
+        start: for a database that is new.
+        speed: packet time per wall time.
+
+    Raises:
+        StoreError: the database can't be used.
+    """
+
+    def __init__(
+        self, path: str | Path, wall_utc_ns: Callable[[], int], start: Start | None = None, speed: float = 1.0
+    ) -> None:
+        self.database = Database(path)
+        try:
+            self._wall_utc_ns = wall_utc_ns
+            self._open(start or Start(), speed)
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _open(self, start: Start, speed: float) -> None:
+        journal = self._journal = Journal(self.database)
+        journal.start(seed=start.seed, profile=start.profile, limits=start.limits)
+        clock = VirtualClock(0)
+        inventory = journal.play(clock)
+        offset_ns = int(self.database.setting(_OFFSET) or 0)
+        clock.advance_to(max(clock.now_ns, self._wall_utc_ns() + offset_ns))
+        inventory.tick()
+        self._answers: dict[tuple[str, str], Answer] = self.database.answers()
+        self.keys = self.database.keys()
+        self._events_recorded = len(self.database.events())
+        self._progress = threading.Condition()
+        self._is_closing = False
+        self.failure: BaseException | None = None
+        if journal.version == 0 and start.edits:
+            inventory.apply(*start.edits)
+            self._record(inventory, start.edits, clock.now_ns, None)
+            journal.flush()
+        self.real = RealTime(Emulator(inventory, seed=start.seed, sample_period_ns=SAMPLE_NS), speed=speed)
+        self._writer = threading.Thread(target=self._write, name="netsim-journal", daemon=True)
+        self._writer.start()
+        self.real.start()
+
+    def close(self) -> None:
+        """Stop time, write what is left, close the files."""
+        self.real.stop()
+        with self._progress:
+            self._is_closing = True
+            self._progress.notify_all()
+        self._writer.join()
+        self.database.close()
+
+    # -- requests ---------------------------------------------------------------------------
+
+    def read(self, look: Callable[[Emulator], R]) -> R:
+        """What `look` finds in the network as it is now.
+
+        Raises:
+            StoreError: the disk failed.
+        """
+
+        def do(emulator: Emulator) -> tuple[R, int]:
+            return look(emulator), self._journal.recorded
+
+        found, recorded = self.real.call(do)
+        self._wait_for(recorded)
+        return found
+
+    def change(
+        self,
+        *edits: Edit[Any],
+        account: str | None,
+        token: str = "",
+        request_hash: str = "",
+        answer: Callable[[Any], tuple[int, str]] | None = None,
+        plan: Callable[[Emulator], tuple[Edit[Any], ...]] | None = None,
+    ) -> Changed:
+        """Make a change, durably.
+
+        Args:
+            edits: committed together.
+            account: who asks; None is the operator.
+            token: the request's client token. If a request with this token was answered, that answer is given
+                again and nothing happens; the caller compares `request_hash`.
+            answer: makes (status, body) of the result, to be remembered for the token.
+            plan: makes the edits from the network as it is, in the same turn, instead of `edits`.
+
+        Raises:
+            RefusedError: a rule says no; nothing has changed, and nothing is remembered.
+            StoreError: the disk failed.
+        """
+
+        def do(emulator: Emulator) -> tuple[Changed, int]:
+            journal = self._journal
+            now_ns = emulator.inventory.clock.now_ns
+            if token and (known := self._known_answer(account, token, now_ns)) is not None:
+                return Changed(None, known), journal.recorded
+            made = edits if plan is None else plan(emulator)
+            result = emulator.apply(*made, account=account)
+            if made:
+                self._record(emulator.inventory, made, now_ns, account)
+            kept = None
+            if token and answer is not None:
+                status, body = answer(result)
+                kept = Answer(request_hash, status, body, now_ns)
+                self._answers[account or "", token] = kept
+                journal.remember(account or "", token, kept)
+            return Changed(result, None), journal.recorded
+
+        self._check()
+        changed, recorded = self.real.call(do)
+        self._wait_for(recorded)
+        return changed
+
+    def advance_control_clock(self, delta_ns: int) -> None:
+        """Let control time pass, for good: after a restart it is as late.
+
+        Raises:
+            ClockError: negative.
+            StoreError: the disk failed.
+        """
+
+        def do(emulator: Emulator) -> int:
+            emulator.advance_control_clock(delta_ns)
+            offset_ns = emulator.inventory.clock.now_ns - self._wall_utc_ns()
+            self._journal.put_setting(_OFFSET, str(offset_ns))
+            return self._journal.recorded
+
+        self._check()
+        self._wait_for(self.real.call(do))
+
+    def _known_answer(self, account: str | None, token: str, now_ns: int) -> Answer | None:
+        known = self._answers.pop((account or "", token), None)
+        if known is None or now_ns - known.seen_ns > TOKEN_LIFE_NS:
+            return None
+        self._answers[account or "", token] = known._replace(seen_ns=now_ns)
+        return known
+
+    # -- disk -------------------------------------------------------------------------------
+
+    def _record(self, inventory: Inventory, edits: tuple[Edit[Any], ...], at_ns: int, account: str | None) -> None:
+        new = inventory.events_since(self._events_recorded)
+        self._events_recorded += len(new)
+        self._journal.record(edits, at_ns=at_ns, account=account, events=new)
+
+    def _check(self) -> None:
+        if self.failure is not None:
+            raise StoreError(f"the database failed, start the server anew: {self.failure}")
+
+    def _wait_for(self, recorded: int) -> None:
+        """Until so many records are on disk."""
+        with self._progress:
+            self._progress.notify_all()
+            while self.failure is None and self._journal.written < recorded:
+                self._progress.wait()
+        self._check()
+
+    def _write(self) -> None:
+        while True:
+            with self._progress:
+                while self._journal.written == self._journal.recorded:
+                    if self._is_closing:
+                        return
+                    self._progress.wait()
+            # What was recorded meanwhile goes along: one visit to the disk for all who wait.
+            records = self.real.call(lambda _: self._journal.take_pending())
+            try:
+                self._journal.write(records)
+            except BaseException as failure:  # noqa: BLE001 - told to everybody who waits
+                self.failure = failure
+            with self._progress:
+                self._progress.notify_all()
+            if self.failure is not None:
+                return
