@@ -26,7 +26,7 @@ from netsim.probe.journal import let_settle
 from netsim.probe.names import Names
 from netsim.probe.sending import Sent, send
 from netsim.probe.steps import Trace, trace
-from netsim.probe.traceroute import TracerouteResult, traceroute
+from netsim.probe.traceroute import Hop, TracerouteResult, traceroute
 from netsim.run_result import RunResult, make_result
 from netsim.topology_file import Topology, load_topology
 from netsim.traffic.flow import FlowSpec
@@ -95,11 +95,18 @@ class Lab(Names, Recording, Proofs):
         )
 
     def traceroute(
-        self, src: str, dst: str, *, max_ttl: int = 30, probes: int = 1, protocol: str = "udp"
+        self,
+        src: str,
+        dst: str,
+        *,
+        max_ttl: int = 30,
+        probes: int = 1,
+        protocol: str = "udp",
+        told: Callable[[Hop], None] | None = None,
     ) -> TracerouteResult:
-        """Find the path by growing TTL."""
-        from_id = self.instance(src).id
-        return traceroute(self, from_id, self.resolve(src, dst), max_ttl=max_ttl, probes=probes, protocol=protocol)
+        """Find the path by growing TTL; `told` hears of each hop when its probes are done."""
+        from_id, to_addr = self.instance(src).id, self.resolve(src, dst)
+        return traceroute(self, from_id, to_addr, max_ttl=max_ttl, probes=probes, protocol=protocol, told=told)
 
     def trace(self, src: str, dst: str, *, raw: bytes | None = None, size_bytes: int = DEFAULT_BYTES) -> Trace:
         """Every step of one packet: an echo request, or the IP packet `raw` (then `dst` is not used)."""

@@ -22,7 +22,12 @@ def print_line(text: str = "") -> None:
     print_text(f"{text}\n")
 
 
-def print_text(text: str) -> None:
+def print_now(text: str = "") -> None:
+    """One line of data that whoever reads is to see at once; who stops reading ends the command."""
+    print_text(f"{text}\n", is_flushed=True)
+
+
+def print_text(text: str, *, is_flushed: bool = False) -> None:
     """Text that ends its last line itself.
 
     Raises:
@@ -31,6 +36,8 @@ def print_text(text: str) -> None:
     """
     try:
         sys.stdout.write(text)
+        if is_flushed:
+            sys.stdout.flush()
     except BrokenPipeError:
         raise
     except OSError as error:

@@ -10,7 +10,7 @@ import click
 
 from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
-from netsim.cli.output import print_json, print_line, safe
+from netsim.cli.output import print_json, print_line, print_now, safe
 from netsim.cli.settings import Settings
 from netsim.cli.values import DURATION_OR_ZERO
 from netsim.prefix import format_addr
@@ -52,6 +52,7 @@ ERRORS = {
 @click.option(
     "-M", "fragmentation", type=click.Choice(("do", "dont")), default="dont", help="do: don't fragment; dont: may be."
 )
+@click.option("--with-traffic", is_flag=True, help="While the file's own traffic runs.")
 def command(
     settings: Settings,
     source: str,
@@ -62,35 +63,36 @@ def command(
     ttl: int,
     timeout_s: float,
     fragmentation: str,
+    with_traffic: bool,
 ) -> int:
     """Send echo requests from the instance FROM to TO, an instance or an address.
 
-    Time is emulated: a thousand requests take no longer than they need to be computed. Exits 0 if a reply
-    came, 1 if none did.
+    Time is emulated: a thousand requests take no longer than they need to be computed, and each line appears
+    when its answer has come. Exits 0 if a reply came, 1 if none did.
     """
     lab = open_lab(settings)
+    dst = format_addr(lab.resolve(source, target))
+    is_text = not settings.is_json
+    if is_text:
+        print_now(f"PING {safe(target)} ({dst}) {size}({size + HEADERS_BYTES}) bytes of data.")
+    if with_traffic:
+        lab.start_traffic(lab.topology.traffic)
     result = lab.ping(
         source,
-        target,
+        dst,
         count,
         size_bytes=size + HEADERS_BYTES,
         interval_s=interval_s,
         ttl=ttl,
         df=fragmentation == "do",
         timeout_s=timeout_s,
+        told=_print_outcome if is_text and not settings.is_quiet else None,
     )
-    if settings.is_json:
-        print_json(_as_json(result, source, target))
-    else:
-        print_line(
-            f"PING {safe(target)} ({format_addr(result.dst_addr)}) {size}({size + HEADERS_BYTES}) bytes of data."
-        )
-        if not settings.is_quiet:
-            for outcome in result.outcomes:
-                if outcome is not None:
-                    print_line(_outcome_line(outcome))
+    if is_text:
         for line in _statistics(result, target, round(interval_s * 1000)):
             print_line(line)
+    else:
+        print_json(_as_json(result, source, target))
     for line in _why(result):
         settings.note(line)
     return 0 if result.received else 1
@@ -103,6 +105,10 @@ def error_text(icmp_type: int, code: int, mtu_bytes: int) -> str:
     if icmp_type == 3:
         return ERRORS.get((3, code), f"Destination Unreachable, Bad Code: {code}")
     return ERRORS.get((icmp_type, code), f"ICMP type {icmp_type}, code {code}")
+
+
+def _print_outcome(outcome: EchoReply | EchoError) -> None:
+    print_now(_outcome_line(outcome))
 
 
 def _outcome_line(outcome: EchoReply | EchoError) -> str:
@@ -136,6 +142,8 @@ def _statistics(result: PingResult, target: str, interval_ms: int) -> Iterator[s
     if result.received:
         figures = "/".join(f"{value:.3f}" for value in _rtt_ms(result).values())
         yield f"rtt min/avg/max/mdev = {figures} ms"
+    else:
+        yield ""
 
 
 def _rtt_ms(result: PingResult) -> dict[str, float | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from netsim.dataplane.batch import ERROR, PROTO_ICMP, PROTO_UDP, REPLY
@@ -64,8 +65,11 @@ def traceroute(
     probes: int = 1,
     protocol: str = "udp",
     wait_ns: int = WAIT_NS,
+    told: Callable[[Hop], None] | None = None,
 ) -> TracerouteResult:
     """Find the path to `dst_addr` by TTL, from 1 up; stops at the destination and at any 3/x.
+
+    `told` hears of each hop when its probes are done.
 
     Raises:
         UsageError: an argument outside what is accepted.
@@ -88,6 +92,8 @@ def traceroute(
         vpc_id = next((emulator.compiler.vpc_ids[node] for answer, node in answers if answer is not None), None)
         hop = Hop(ttl, tuple(answer for answer, _ in answers), vpc_id)
         hops.append(hop)
+        if told is not None:
+            told(hop)
         reached = any(a is not None and _is_destination(a, dst_addr) for a in hop.answers)
         if reached or any(a is not None and a.icmp_type == UNREACHABLE for a in hop.answers):
             break
