@@ -96,4 +96,5 @@ def assert_same(got: TcpOutcome, expected: TcpOutcome, what: str) -> None:
             assert one == other, f"{what}: instance {inst}, segment {i}"
         assert len(ours) == len(theirs), f"{what}: instance {inst} has {len(ours)} segments, expected {len(theirs)}"
     for name in TcpOutcome._fields[1:]:
-        assert getattr(got, name) == getattr(expected, name), f"{what}: {name}"
+        for number, (one, other) in enumerate(zip(getattr(got, name), getattr(expected, name), strict=True)):
+            assert one == other, f"{what}: {name} {number}"

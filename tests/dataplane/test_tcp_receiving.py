@@ -245,8 +245,8 @@ def test_error_about_what_is_not_out_is_ignored() -> None:
 def test_port_unreachable_ends_an_opener_only() -> None:
     end = End()
     end.tcb.open(0)
-    end.tcb.port_unreachable()
+    end.tcb.port_unreachable(1)
     assert end.tcb.state == CLOSED
     end = End.opener()
-    end.tcb.port_unreachable()
+    end.tcb.port_unreachable(1)
     assert end.tcb.state != CLOSED

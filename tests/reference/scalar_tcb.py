@@ -98,7 +98,7 @@ class Tcb(Sender):
         elif which == DELACK:
             self.send_ack(now)
         elif which == WAIT:
-            self.die()
+            self.die(now)
         else:
             self.output(now)
 
@@ -116,10 +116,10 @@ class Tcb(Sender):
         self.nxt = self.una
         self.output(now)
 
-    def port_unreachable(self) -> None:
+    def port_unreachable(self, now: int) -> None:
         """A hard ICMP error, 3/2 or 3/3, about a segment of this end: only a SYN gives up (RFC 5461)."""
         if self.state == SYN_SENT:
-            self.die()
+            self.die(now)
 
     # ------------------------------------------------------------------------------------ segments that arrive
 
@@ -147,7 +147,7 @@ class Tcb(Sender):
             self.ts_recent = tick(segment.sent_at)
         if flags & RST:
             self.n_resets += 1
-            self.die()
+            self.die(now)
         elif flags & SYN:
             self.send_ack(now)
         elif flags & ACK and self.ack_arrives(segment, now) and self.state != CLOSED:
@@ -175,7 +175,7 @@ class Tcb(Sender):
         elif flags & RST:
             if is_ack_good:
                 self.n_resets += 1
-                self.die()
+                self.die(now)
         elif flags & SYN and not flags & ACK:
             self.refuse(segment, now)
         elif flags & SYN:
@@ -191,6 +191,7 @@ class Tcb(Sender):
     def establish(self, segment: Segment, now: int) -> None:
         """The handshake is done as far as this end is concerned."""
         self.state = ESTABLISHED
+        self.opened_at = now
         self.una = 1
         self.timers[RTO] = -1
         if self.has_options:
@@ -239,7 +240,7 @@ class Tcb(Sender):
         elif self.state == CLOSING:
             self.linger(now)
         elif self.state == LAST_ACK:
-            self.die()
+            self.die(now)
 
     def data_arrives(self, s: int, segment: Segment, now: int) -> None:
         """Text and FIN of an acceptable segment."""
@@ -293,4 +294,5 @@ class Tcb(Sender):
 
     def linger(self, now: int) -> None:
         self.state = TIME_WAIT
+        self.closed_at = now
         self.timers = [-1, -1, now + TIME_WAIT_NS, -1]

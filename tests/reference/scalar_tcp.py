@@ -121,7 +121,7 @@ class ScalarTcp(ScalarForward):
                 if self.network.instances[self.homes[number]].is_alive:
                     self.tcbs[number].fire(which, self.now_ns)
                 else:
-                    self.tcbs[number].die()
+                    self.tcbs[number].die(self.now_ns)
         self.now_ns = until_ns
 
     def timers(self) -> list[tuple[int, int, int]]:
@@ -155,6 +155,7 @@ class ScalarTcp(ScalarForward):
             self.injected[self.network.instances[inst].vpc] += 1
             if role == ORIGINAL and packet.is_numbered:
                 self.flows[number].sent.append(size)
+                self.flows[number].sent_datagrams += 1
             self.transmit(inst, packet)
 
         return send
@@ -199,9 +200,10 @@ class ScalarTcp(ScalarForward):
         is_for_acceptor = (packet.role & REPLY == ORIGINAL) != bool(packet.role & ERROR)
         end, home = self.ends[packet.flow][is_for_acceptor], (flow.inst, flow.dst_inst)[is_for_acceptor]
         if packet.role & ERROR:
-            flow.errors += 1
-            if inst == home:
-                self.error_arrives(end, packet)
+            got = self.whole_of(("instance", inst), packet)  # an error may be cut on its way
+            flow.errors += got is not None
+            if got is not None and inst == home:
+                self.error_arrives(end, got[0])
             return
         if packet.role == ORIGINAL and inst == home and packet.is_numbered:
             flow.received_bytes += packet.size
@@ -221,9 +223,25 @@ class ScalarTcp(ScalarForward):
         elif not end.is_opener and not segment.flags & RST:
             end.emit(reset_for(segment, self.now_ns))
 
-    def error_arrives(self, end: Tcb, packet: TcpPacket) -> None:
+    def error_arrives(self, end: Tcb, packet: Packet) -> None:
         says = packet.l4 & 0xFF, packet.l4 >> 8 & 0xFF
         if says == (3, 4):
             end.packet_too_big(packet.tcp_seq, packet.l4 >> 16 & 0xFFFF, self.now_ns)
         elif says in {(3, 2), (3, 3)}:
-            end.port_unreachable()
+            end.port_unreachable(self.now_ns)
+
+    # -- what came of it -------------------------------------------------------------------
+
+    def measures(self) -> list[tuple[int, ...]]:
+        rows = []
+        for number, row in enumerate(super().measures()):
+            if number not in self.ends:
+                rows.append((*row[:17], *[0] * 7))
+                continue
+            opener, acceptor = self.ends[number]
+            rows.append((
+                *row[:5], acceptor.received_bytes, *row[6:17], opener.n_retransmits, opener.n_timeouts,
+                opener.n_fast_recoveries, opener.cc.cwnd if opener.opened_at >= 0 else 0, opener.srtt,
+                opener.opened_at, opener.closed_at,
+            ))  # fmt: skip
+        return rows

@@ -94,6 +94,8 @@ class Sender:
     n_timeouts: int = 0
     n_fast_recoveries: int = 0
     n_resets: int = 0
+    opened_at: int = -1
+    closed_at: int = -1
 
     def __post_init__(self) -> None:
         self.cc = ScalarReno(self.smss)
@@ -222,7 +224,7 @@ class Sender:
     def retransmission_timeout(self, now: int) -> None:
         if self.state in {SYN_SENT, SYN_RCVD}:
             if self.timeouts == (MOST_SYNS if self.state == SYN_SENT else MOST_SYN_ACKS):
-                self.die()
+                self.die(now)
                 return
             self.back_off()
             self.timeouts += 1
@@ -233,7 +235,7 @@ class Sender:
             self.send_new(1, now)
         elif self.timeouts == MOST_TIMEOUTS:
             self.send(now, self.max_nxt, 0, RST | ACK)
-            self.die()
+            self.die(now)
             return
         else:
             if self.timeouts == 0:
@@ -296,6 +298,8 @@ class Sender:
             )
         )
 
-    def die(self) -> None:
+    def die(self, now: int) -> None:
         self.state = CLOSED
+        if self.closed_at < 0:
+            self.closed_at = now
         self.timers = [-1, -1, -1, -1]
