@@ -147,7 +147,7 @@ def _make(plan: Plan, tools: Tools, progress: Progress | None) -> None:
     # Before there is a device: what a namespace has for all devices, each new one takes over.
     for space in plan.namespaces:
         with namespace.inside(space.name):
-            _write_sysctls(space.sysctls)
+            write_sysctls(space.sysctls)
     tools.start("ip", ["-batch", "-"], batch.link_lines(plan))
     tools.finish()
     # Routers first: an interface whose other end is up already works from the moment it comes up itself.
@@ -166,7 +166,7 @@ def _make(plan: Plan, tools: Tools, progress: Progress | None) -> None:
 
 def _fill(space: Namespace, tools: Tools) -> None:
     with namespace.inside(space.name):
-        _write_sysctls(space.device_sysctls)
+        write_sysctls(space.device_sysctls)
         # The filter first, so that no packet passes without; it names devices that need not be there yet.
         if space.filters:
             tools.start("nft", ["-f", "-"], [space.filters])
@@ -175,7 +175,12 @@ def _fill(space: Namespace, tools: Tools) -> None:
             tools.start("tc", ["-batch", "-"], batch.tc_lines(space))
 
 
-def _write_sysctls(values: Iterable[Sysctl]) -> None:
+def write_sysctls(values: Iterable[Sysctl]) -> None:
+    """Set them in the namespace this thread is in.
+
+    Raises:
+        CapabilityError: one can't be set.
+    """
     for path, value in values:
         try:
             # Opened in the namespace, /proc/sys/net is the namespace's own.
