@@ -17,17 +17,20 @@ PIP_TOOLS := pip-tools==7.6.2
 # Colour codes and a user's PYTHONPATH have no business in what is installed or tested.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test check lint format lock clean
+.PHONY: help demo test test-long check lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 demo: $(VENV)/user.stamp ## Run the example network; results go to out/demo
 	$(BIN)/netsim run $(DEMO) --out out/demo
 
 test: $(VENV)/dev.stamp ## Run the tests
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-long: $(VENV)/dev.stamp ## Run the tests with many more random networks, tables and crashes; takes hours
+	NETSIM_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: lint test ## All that a change must pass: lint, then test
 
