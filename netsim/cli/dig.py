@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netsim.lab import Lab
     from netsim.probe.lookup import DigResult
 
-SWITCHES = ("short", "noedns", "edns")
+SWITCHES = ("short", "tcp", "vc", "ignore", "noedns", "edns")
 NUMBERS = {"bufsize": (0, 65_535), "time": (1, 1_000_000), "tries": (1, 100), "retry": (0, 99)}
 """`+NAME` and `+NAME=N` as dig has them."""
 CLASSES = ("IN", "CH", "HS", "ANY", "NONE")
@@ -37,6 +37,8 @@ class Asked:
     rclass: str = "IN"
     server: str | None = None
     is_short: bool = False
+    is_tcp: bool = False
+    may_retry_in_tcp: bool = True
     edns_bytes: int | None = 1232
     timeout_s: float = 5
     tries: int = 3
@@ -47,19 +49,27 @@ class Asked:
 @click.argument("source", metavar="FROM")
 @click.argument("words", metavar="NAME [TYPE] [@RESOLVER] [+OPTION]…", nargs=-1)
 @click.option("-x", "reverse", metavar="ADDR", help="Who has this address, instead of NAME (type PTR).")
+@click.option("--tcp", "is_tcp", is_flag=True, help="Ask over TCP (also: +tcp).")
 @click.option("--short", is_flag=True, help="Print the data of the answers only (also: +short).")
 @click.option("--timeout", "timeout_s", type=DURATION, metavar="S", help="Wait this long, each try (also: +time=S).")
 def command(
-    settings: Settings, source: str, words: tuple[str, ...], reverse: str | None, short: bool, timeout_s: float | None
+    settings: Settings,
+    source: str,
+    words: tuple[str, ...],
+    reverse: str | None,
+    is_tcp: bool,
+    short: bool,
+    timeout_s: float | None,
 ) -> int:
     """Ask from the instance FROM for the DNS records of NAME.
 
     A, the address, is asked for if no TYPE is given; the resolver in FROM's own subnet if none is named. NAME is
-    taken as it is, no domain is added. Further options: +tries=N, +bufsize=N, +noedns. Exits 0 if an answer
-    came, whatever it says, as dig does; 1 if none did.
+    taken as it is, no domain is added. Further options: +tries=N, +bufsize=N, +noedns, +ignore (no TCP for what is
+    truncated). Exits 0 if an answer came, whatever it says, as dig does; 1 if none did.
     """
     asked = _asked(words, reverse)
     asked.is_short |= short
+    asked.is_tcp |= is_tcp
     if timeout_s is not None:
         asked.timeout_s = timeout_s
     lab = open_lab(settings)
@@ -70,6 +80,8 @@ def command(
         server=asked.server,
         rclass=asked.rclass,
         edns_bytes=asked.edns_bytes,
+        is_tcp=asked.is_tcp,
+        may_retry_in_tcp=asked.may_retry_in_tcp,
         timeout_s=asked.timeout_s,
         tries=asked.tries,
     )
@@ -123,6 +135,10 @@ def _set(asked: Asked, option: str) -> None:
     if name in SWITCHES and not equals:
         if name == "short":
             asked.is_short = True
+        elif name in {"tcp", "vc"}:
+            asked.is_tcp = True
+        elif name == "ignore":
+            asked.may_retry_in_tcp = False
         else:
             asked.edns_bytes = None if name == "noedns" else 1232
         return
@@ -144,6 +160,8 @@ def _set(asked: Asked, option: str) -> None:
 
 
 def _print_failures(found: DigResult) -> None:
+    if found.was_truncated:
+        print_line(";; Truncated, retrying in TCP mode.")
     for failure in found.failures:
         print_line(f";; communications error to {format_addr(found.server_addr)}#53: {failure}")
 
@@ -171,6 +189,7 @@ def _as_json(found: DigResult, source: str, asked: Asked) -> dict[str, Any]:
         "class": asked.rclass,
         "server": format_addr(found.server_addr),
         "transport": found.transport,
+        "was_truncated": found.was_truncated,
         "failures": list(found.failures),
         "status": None if message is None else message.rcode,
         "flags": None if message is None else list(message.flags),

@@ -98,7 +98,7 @@ class View(Lookup):
         return self.entry(vpc).version
 
     def resolve(self, vpc: str, name: str) -> int | None:
-        """What the resolver of a VPC answers for a name: an address, or None.
+        """The address a record gives a name in the eyes of a VPC, or None; instances have names too (`hosts`).
 
         Its own records come first, then those of the VPCs it shares DNS with, oldest connection first.
         Sharing reaches one connection far, as the product's does.

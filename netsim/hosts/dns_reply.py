@@ -18,7 +18,19 @@ from dnslib import PTR, RR, SOA, A, DNSHeader, DNSLabel, DNSQuestion
 from dnslib.dns import EDNS0, QTYPE
 from dnslib.label import DNSBuffer
 
-from netsim.hosts.dns_message import CD_BIT, MAX_NAME_BYTES, OPCODE_QUERY, QR_BIT, RD_BIT, Found, Query, Rcode
+from netsim.hosts.dns_message import (
+    AA_BIT,
+    CD_BIT,
+    MAX_NAME_BYTES,
+    OPCODE_QUERY,
+    QR_BIT,
+    RA_BIT,
+    RD_BIT,
+    TC_BIT,
+    Found,
+    Query,
+    Rcode,
+)
 from netsim.prefix import format_addr
 
 TTL_S = 60
@@ -30,7 +42,6 @@ EDNS_UDP_BYTES = 1232
 (DNS flag day 2020)."""
 MAX_MESSAGE_BYTES = 65_535
 
-_AA_BIT, _TC_BIT, _RA_BIT = 0x0400, 0x0200, 0x0080
 _OPCODE_BITS = 0x7800
 _POINTER_REACH = 0x4000
 # Nobody serves the root here, and nobody is responsible; resolvers that invent a zone write it so.
@@ -91,8 +102,8 @@ def _packed(
     has_lookup = rcode in (Rcode.NOERROR, Rcode.NXDOMAIN)
     flags = QR_BIT | query.flags & (_OPCODE_BITS | RD_BIT | CD_BIT) | rcode & 0xF
     if query.flags & _OPCODE_BITS == OPCODE_QUERY:
-        flags |= _RA_BIT
-    flags |= (_AA_BIT if has_lookup else 0) | (_TC_BIT if is_truncated else 0)
+        flags |= RA_BIT
+    flags |= (AA_BIT if has_lookup else 0) | (TC_BIT if is_truncated else 0)
     additional = [] if query.edns is None else [_opt(rcode, is_dnssec_ok=query.edns.is_dnssec_ok)]
     questions = [] if query.question is None else [DNSQuestion(DNSLabel(query.question.labels), *query.question[1:])]
     buffer = _Buffer()

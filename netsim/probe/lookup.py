@@ -8,6 +8,8 @@ from netsim.dataplane.batch import ERROR, PROTO_UDP, REPLY
 from netsim.dataplane.disposition import Disposition
 from netsim.emulator import Emulator
 from netsim.errors import UsageError
+from netsim.hosts.dns_message import TC_BIT
+from netsim.hosts.dns_stream import LENGTH_BYTES, DnsStream, framed
 from netsim.hosts.resolver import PORT
 from netsim.packet.answer import udp_datagram
 from netsim.packet.header import header_of
@@ -17,6 +19,7 @@ from netsim.packet.sent import take_apart
 from netsim.prefix import parse_addr
 from netsim.probe.dns_text import DnsData, DnsText, read_message, write_query
 from netsim.probe.journal import Probe
+from netsim.probe.tcp_client import FAILURES, TIMED_OUT, TcpClient
 from netsim.units import NS_PER_S
 
 TRIES = 3
@@ -24,10 +27,6 @@ TIMEOUT_NS = 5 * NS_PER_S
 MAX_TRIES = 100
 FIRST_PORT, N_PORTS = 49_152, 16_384
 """Where clients ask from: the dynamic ports (RFC 6335 section 6)."""
-
-TIMED_OUT = "timed out"
-FAILURES = {(3, 0): "network unreachable", (3, 1): "host unreachable", (3, 3): "connection refused"}
-"""What a client hears from its own system about an ICMP error (type, code)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +38,7 @@ class DigResult:
         transport: `udp` or `tcp`, of the answer.
         query: the DNS message that was sent.
         failures: why each try before the answer had none: `timed out`, `connection refused`, …
+        was_truncated: the answer over UDP was (TC), so that TCP was asked again.
         raw: the DNS message that came back, None if none did.
         rtt_ns: from the query to the answer, packet time.
         answered_at_ns: packet time.
@@ -48,6 +48,7 @@ class DigResult:
     transport: str
     query: bytes
     failures: tuple[str, ...]
+    was_truncated: bool
     raw: bytes | None
     rtt_ns: int | None
     answered_at_ns: int | None
@@ -84,6 +85,8 @@ def dig(
     rclass: str = "IN",
     server_addr: int | None = None,
     edns_bytes: int | None = 1232,
+    is_tcp: bool = False,
+    may_retry_in_tcp: bool = True,
     timeout_ns: int = TIMEOUT_NS,
     tries: int = TRIES,
 ) -> DigResult:
@@ -97,6 +100,8 @@ def dig(
         rclass: nearly always IN.
         server_addr: whom to ask; the resolver in the instance's own subnet if not given.
         edns_bytes: see `write_query`.
+        is_tcp: ask over TCP.
+        may_retry_in_tcp: ask over TCP when the answer over UDP is truncated.
         timeout_ns: of each try.
         tries: at most this many queries.
 
@@ -112,15 +117,22 @@ def dig(
     instance = emulator.inventory.instances[from_id]
     server = emulator.inventory.subnets[instance.subnet_id].resolver_addr if server_addr is None else server_addr
     failures: list[str] = []
-    for k in range(tries):
+    was_truncated = False
+    while len(failures) < tries:
         start_ns = emulator.now_ns
-        failure, raw, at_ns = _ask(emulator, from_id, instance.addr, server, query, timeout_ns)
-        if raw is not None:
-            return DigResult(server, "udp", query, tuple(failures), raw, at_ns - start_ns, at_ns)
-        failures.append(failure)
-        if k + 1 < tries and failure == TIMED_OUT:
-            emulator.advance(start_ns + timeout_ns)
-    return DigResult(server, "udp", query, tuple(failures), None, None, None)
+        ask = _ask_over_tcp if is_tcp else _ask
+        failure, raw, at_ns = ask(emulator, from_id, instance.addr, server, query, timeout_ns)
+        if raw is not None and not is_tcp and may_retry_in_tcp and int.from_bytes(raw[2:4], "big") & TC_BIT:
+            is_tcp = was_truncated = True
+        elif raw is not None:
+            spent_ns = at_ns - start_ns
+            transport = "tcp" if is_tcp else "udp"
+            return DigResult(server, transport, query, tuple(failures), was_truncated, raw, spent_ns, at_ns)
+        else:
+            failures.append(failure)
+            if len(failures) < tries and failure == TIMED_OUT:
+                emulator.advance(max(start_ns + timeout_ns, emulator.now_ns))
+    return DigResult(server, "tcp" if is_tcp else "udp", query, tuple(failures), was_truncated, None, None, None)
 
 
 def _ask(
@@ -147,3 +159,15 @@ def _ask(
             if sent is not None and sent.proto == PROTO_UDP:
                 return "", sent.body[UDP_HEADER_BYTES:], record.at_ns
     return failure, None, -1
+
+
+def _ask_over_tcp(
+    emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int
+) -> tuple[str, bytes | None, int]:
+    """As `_ask`, in a conversation of its own, from the next port."""
+    del src
+    client = TcpClient(emulator, from_id, (server, PORT), FIRST_PORT + (emulator.now_ns + query[1]) % N_PORTS)
+    heard = client.exchange(framed(query), lambda data: bool(DnsStream().take(data)), timeout_ns)
+    if heard.failure:
+        return heard.failure, None, -1
+    return "", heard.data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(heard.data[:LENGTH_BYTES], "big")], heard.at_ns

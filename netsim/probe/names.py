@@ -67,6 +67,8 @@ class Names(Emulator):
         server: str | None = None,
         rclass: str = "IN",
         edns_bytes: int | None = 1232,
+        is_tcp: bool = False,
+        may_retry_in_tcp: bool = True,
         timeout_s: float = 5.0,
         tries: int = 3,
     ) -> DigResult:
@@ -81,6 +83,8 @@ class Names(Emulator):
             rclass=rclass,
             server_addr=None if server is None else self.addr(server),
             edns_bytes=edns_bytes,
+            is_tcp=is_tcp,
+            may_retry_in_tcp=may_retry_in_tcp,
             timeout_ns=s_to_ns(timeout_s),
             tries=tries,
         )
