@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from netsim.dataplane import state, trace
-from netsim.dataplane.batch import DF, ERROR, PROTO_TCP, pack_tcp
+from netsim.dataplane.batch import DF, PROTO_TCP, PROTO_UDP, pack_tcp
 from netsim.dataplane.engine import Engine
-from netsim.dataplane.row import FLOW, L4, N_FIELDS, PROTO, ROLE, SIZE, TCP_ACK, TCP_SEQ, TS_ECHO, WINDOW
-from tests.dataplane.experiment import Experiment, engine_of
+from netsim.dataplane.row import FLOW, L4, N_FIELDS, PROTO, SIZE, TCP_ACK, TCP_SEQ, TS_ECHO, WINDOW
+from tests.dataplane.experiment import FACTS, Experiment, engine_of
 from tests.dataplane.tcp_experiment import TcpExperiment, TcpOutcome, by_instance
 from tests.reference.scalar_segment import BULK, FED
 from tests.reference.scalar_tcp import RECEIVED, REFUSED, SENT, Tap
@@ -64,7 +64,9 @@ def run_engine(experiment: TcpExperiment, cuts: Sequence[int] = (), *, is_compil
             if at_ns == stop_ns:
                 engine.install(network.fib())
     return TcpOutcome(
-        by_instance(taps_of(np.concatenate(journals)), experiment),
+        by_instance(
+            [tap for tap in taps_of(np.concatenate(journals)) if tap.flow >= len(experiment.other)], experiment
+        ),
         [tuple(row) for row in engine.measures().tolist()],
         [tuple(row) for row in np.stack(engine.counters(), axis=1).tolist()],
         engine.node_dispositions().tolist(),
@@ -73,13 +75,13 @@ def run_engine(experiment: TcpExperiment, cuts: Sequence[int] = (), *, is_compil
 
 
 def taps_of(journal: Any) -> list[Tap]:
-    """The segments that instances sent, could not send, or received."""
+    """The segments that instances sent, could not send, or received, and the errors about them."""
     taps = []
     for record in journal.tolist():
         event, inst, refused = record[N_FIELDS : N_FIELDS + 3]
-        if event in {trace.TAP_SENT, trace.TAP_RECEIVED} and record[PROTO] == PROTO_TCP and not record[ROLE] & ERROR:
+        if event in {trace.TAP_SENT, trace.TAP_RECEIVED} and record[PROTO] != PROTO_UDP:
             way = RECEIVED if event == trace.TAP_RECEIVED else REFUSED if refused else SENT
-            header = [record[k] for k in (TCP_SEQ, TCP_ACK, L4, SIZE, WINDOW, TS_ECHO)]
-            header[2] >>= 32
-            taps.append(Tap(record[0], inst, way, record[FLOW], *header))
+            seq, ack, l4, size, window, echo = (record[k] for k in (TCP_SEQ, TCP_ACK, L4, SIZE, WINDOW, TS_ECHO))
+            facts = tuple(record[k] for k in FACTS)
+            taps.append(Tap(record[0], inst, way, record[FLOW], seq, ack, l4 >> 32 & 31, size, window, echo, facts))
     return taps

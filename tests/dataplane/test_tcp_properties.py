@@ -9,6 +9,7 @@ import pytest
 from tests.dataplane.random_tcp import random_tcp
 from tests.dataplane.tcp_experiment import TcpExperiment, TcpTraffic, run_twin
 from tests.dataplane.two_vpcs import two_vpcs
+from tests.reference.scalar_forward import TCP
 from tests.reference.scalar_segment import CLOSED, FIN, RST, SYN, TIME_WAIT, unwrap
 from tests.reference.scalar_tcp import RECEIVED, ScalarTcp, Tap, TcpFlow
 
@@ -23,7 +24,8 @@ def text_of(tap: Tap) -> int:
 def flows_of(twin: ScalarTcp, taps: list[list[Tap]]) -> dict[int, list[Tap]]:
     found: dict[int, list[Tap]] = {number: [] for number in twin.ends}
     for tap in sorted(tap for some in taps for tap in some):
-        found[tap.flow].append(tap)
+        if tap.facts[6] == TCP:
+            found[tap.flow].append(tap)
     return found
 
 

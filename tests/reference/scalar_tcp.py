@@ -20,7 +20,7 @@ from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.tcp_numbers import initial_number
 from tests.dataplane.network import Network
 from tests.reference.scalar_forward import ERROR, ORIGINAL, REPLY, TCP, Flow, Packet, ScalarForward
-from tests.reference.scalar_segment import BULK, CLOSED, DISCARD, FED, FIN, RST, SYN, Segment, reset_for
+from tests.reference.scalar_segment import BULK, CLOSED, DISCARD, FED, FIN, RST, SYN, Segment
 from tests.reference.scalar_tcb import Tcb
 
 OPEN, DATA, CLOSE = range(3)
@@ -56,7 +56,10 @@ class TcpPacket(Packet):
 
 
 class Tap(NamedTuple):
-    """One segment at an instance: when it left its interface, was refused there, or was delivered; as in its header."""
+    """One segment at an instance: when it left its interface, was refused there, or was delivered; as in its header.
+
+    ICMP errors about segments too; `facts` is all that is known of the packet.
+    """
 
     at_ns: int
     inst: int
@@ -68,6 +71,7 @@ class Tap(NamedTuple):
     size: int
     window: int
     ts_echo: int
+    facts: tuple[int, ...]
 
 
 class ScalarTcp(ScalarForward):
@@ -161,9 +165,9 @@ class ScalarTcp(ScalarForward):
         return send
 
     def tap(self, at_ns: int, inst: int, way: str, packet: Packet) -> None:
-        if isinstance(packet, TcpPacket) and not packet.role & ERROR:
-            header = packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.size, packet.window, packet.ts_echo
-            self.taps.append(Tap(at_ns, inst, way, packet.flow, *header))
+        if isinstance(packet, TcpPacket):
+            header = packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32 & 31, packet.size, packet.window, packet.ts_echo
+            self.taps.append(Tap(at_ns, inst, way, packet.flow, *header, packet.facts()))
 
     # -- what the data plane does ----------------------------------------------------------
 
@@ -209,9 +213,9 @@ class ScalarTcp(ScalarForward):
             flow.received_bytes += packet.size
             flow.latencies.append(self.now_ns - packet.sent_at)
         if inst == home:
-            self.segment_arrives(end, packet)
+            self.segment_arrives(inst, end, packet)
 
-    def segment_arrives(self, end: Tcb, packet: TcpPacket) -> None:
+    def segment_arrives(self, inst: int, end: Tcb, packet: TcpPacket) -> None:
         segment = Segment(
             packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.length, packet.window, packet.ts_echo,
             packet.sent_at, packet.mss,
@@ -220,8 +224,11 @@ class ScalarTcp(ScalarForward):
             end.segment_arrives(segment, self.now_ns)
         elif not end.is_opener and segment.flags & SYN and end.n_sent == 0:
             end.listen(segment, self.now_ns)
-        elif not end.is_opener and not segment.flags & RST:
-            end.emit(reset_for(segment, self.now_ns))
+        elif not end.is_opener:  # a port without a conversation answers in the name of its cause
+            reset = self.answer(packet, packet.length, is_open=False)
+            if reset is not None:
+                self.injected[self.network.instances[inst].vpc] += 1
+                self.transmit(inst, reset)
 
     def error_arrives(self, end: Tcb, packet: Packet) -> None:
         says = packet.l4 & 0xFF, packet.l4 >> 8 & 0xFF
