@@ -12,8 +12,11 @@ the names come to the VPC's own resolver; nobody needs to ask another's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
+from netsim.controlplane.dns_record import DnsRecord
 from netsim.controlplane.inventory import Inventory
+from netsim.controlplane.vpc import Vpc
 from netsim.hosts.dns_message import CLASS_ANY, CLASS_IN, Found, Query, Question, Rcode, Rtype
 from netsim.hosts.dns_query import read_query
 from netsim.hosts.dns_zone import Zone
@@ -35,7 +38,7 @@ class Resolver:
 
     def __init__(self, inventory: Inventory) -> None:
         self._inventory = inventory
-        self._zones: dict[str, tuple[int, Zone]] = {}
+        self._zones: dict[str, tuple[_Names, Zone]] = {}
 
     def reply(self, vpc_id: str, from_addr: int, message: bytes, max_bytes: int | None = None) -> bytes | None:
         """What the resolver of a VPC answers to a DNS message.
@@ -88,9 +91,10 @@ class Resolver:
             addrs = zone.addrs.get(name) or (zone.plain.get(name) if zone is own else None)
             if addrs:
                 return Found(Rcode.NOERROR, addrs=addrs if asks_addr else ())
-            if name in zone.pointers:
-                return Found(Rcode.NOERROR, names=zone.pointers[name] if asks_name else ())
-        is_parent = any(name in zone.parents for zone in zones)
+            names = zone.names_at(name)
+            if names:
+                return Found(Rcode.NOERROR, names=names if asks_name else ())
+        is_parent = any(zone.has_below(name) for zone in zones)
         return Found(Rcode.NOERROR if is_parent else Rcode.NXDOMAIN)
 
     def _shared_with(self, vpc_id: str) -> Iterator[str]:
@@ -100,13 +104,23 @@ class Resolver:
                 yield conn.side_beyond(vpc_id).vpc_id
 
     def _zone(self, vpc_id: str) -> Zone:
-        """Its zone as of now; made anew, O(names), when something changed since the last look."""
+        """Its zone as of now; made anew, O(names), when something changed in the VPC since the last look."""
         inventory = self._inventory
-        version, zone = self._zones.get(vpc_id, (-1, None))
-        if zone is None or version != inventory.version:
-            zone = Zone(inventory.vpcs[vpc_id], inventory.dns_records_of(vpc_id), inventory.instances_of(vpc_id))
-            self._zones[vpc_id] = inventory.version, zone
+        vpc = inventory.vpcs[vpc_id]
+        now = _Names(vpc, inventory.vpc_version(vpc_id), inventory.dns_records_of(vpc_id))
+        before, zone = self._zones.get(vpc_id, (None, None))
+        if zone is None or before != now:
+            zone = Zone(vpc, now.records, inventory.instances_of(vpc_id))
+            self._zones[vpc_id] = now, zone
         return zone
+
+
+class _Names(NamedTuple):
+    """What a zone is made of: it is the same if these are. Instances count in the VPC's version."""
+
+    vpc: Vpc
+    version: int
+    records: tuple[DnsRecord, ...]
 
 
 def _key(labels: tuple[bytes, ...]) -> str | None:

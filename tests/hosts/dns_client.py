@@ -64,7 +64,7 @@ class Client:
         assert raw is not None
         return read(raw, asked)
 
-    def a(self, vpc: str, name: str) -> list[str] | str:
+    def a(self, vpc: str, name: str, **options: Any) -> list[str] | str:
         """The addresses, or how it ended if there are none."""
-        answer = self.ask(vpc, query(name))
+        answer = self.ask(vpc, query(name), **options)
         return values(answer, "A") or rcode(answer)

@@ -9,7 +9,14 @@ import dns.name
 import dns.opcode
 import pytest
 
-from netsim.controlplane.edit import CreateDnsRecord, CreateInstance, DeleteDnsRecord, DeleteInstance
+from netsim.controlplane.edit import (
+    CreateDnsRecord,
+    CreateInstance,
+    DeleteDnsRecord,
+    DeleteInstance,
+    UpdateInstance,
+    UpdateVpc,
+)
 from tests.hosts.dns_client import ADDR_OF, DB_1, WEB_1, Client, flags, query, rcode, read, values
 
 # ------------------------------------------------------------------------------------- own names
@@ -98,6 +105,10 @@ def test_names_follow_every_edit(client: Client) -> None:
     assert client.a("shop", "new.shop.local") == "NXDOMAIN"
     apply(CreateDnsRecord("shop", "new.shop.local", "192.168.0.33"))
     assert client.a("shop", "new.shop.local") == ["192.168.0.33"]
+    apply(UpdateInstance("web-1", name="web-9"), UpdateVpc("shop", name="store"))
+    assert client.a("store", "web-9.store.internal", asker=WEB_1) == [WEB_1]
+    assert client.a("store", "web-1.shop.internal", asker=WEB_1) == "NXDOMAIN"
+    apply(UpdateInstance("web-9", name="web-1"), UpdateVpc("store", name="shop"))
     apply(DeleteDnsRecord("shop", "new.shop.local"), DeleteInstance("web-1"))
     assert client.a("shop", "new.shop.local") == client.a("shop", "web-1.shop.internal") == "NXDOMAIN"
     assert client.a("shop", "www.shop.local") == [WEB_1]  # a record outlives the instance
