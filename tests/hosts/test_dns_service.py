@@ -8,10 +8,13 @@ from pathlib import Path
 import dns.message
 import pytest
 from dnslib import DNSRecord
+from scapy.layers.dns import DNS, DNSQR
 from scapy.layers.inet import ICMP, IP, UDP, fragment
 from scapy.packet import Raw
+from scapy.sendrecv import sr1
 from scapy.utils import rdpcap
 
+import netsim.scapy
 from netsim.controlplane.edit import CreateDnsRecord, DeleteRoute, SetDnsSync
 from netsim.dataplane.batch import ERROR, REPLY
 from netsim.lab import Lab
@@ -215,3 +218,12 @@ def test_a_question_under_way_is_answered_by_what_is_true_when_it_arrives(lab: L
     (end,) = probe.fates(probe.seqs[0], REPLY)
     assert values(read(lab.bytes_of(end.row)[28:], asked), "A") == [DB_1]
     assert end.row["src"] == parse_addr(OFFICE)
+
+
+# ------------------------------------------------------------------------------------- scapy
+
+
+def test_scapys_own_functions_ask_a_resolver(lab: Lab) -> None:
+    with netsim.scapy.attach(lab, "web-1"):
+        answer = sr1(IP(dst=SHOP) / UDP() / DNS(qd=DNSQR(qname="www.shop.local")), verbose=0, timeout=5)
+    assert (answer[DNS].rcode, answer[DNS].an[0].rdata) == (0, WEB_1)
