@@ -4,7 +4,7 @@
 * An instance is `INSTANCE.VPC.internal`, `web-1.shop.internal`. `internal` is the top-level domain
   reserved for private networks (ICANN, 2024-07-29). A record of the same name takes its place. An
   instance or VPC whose name is no host name (`my server`) has no such name.
-* To its own VPC an instance is also plain `web-1`.
+* To its own VPC an instance whose name has no dot is also plain `web-1`.
 * An address leads back to its instance, `10.0.168.192.in-addr.arpa` to `web-1.shop.internal`, else to
   all records with that address.
 
@@ -50,7 +50,8 @@ class Zone:
             plain = instance.name.lower()
             if not is_host_name(plain):
                 continue
-            self.plain[plain] = (*self.plain.get(plain, ()), instance.addr)
+            if "." not in plain:
+                self.plain[plain] = (*self.plain.get(plain, ()), instance.addr)
             full = f"{plain}.{domain}"
             if not is_host_name(full):
                 continue
