@@ -21,17 +21,17 @@ from tests.reference.scalar_tcp import TcpFlow
 
 MS, S = 1_000_000, 1_000_000_000
 BUDGET_BYTES = 250_000
-"""About so much is sent in one experiment, whatever the rate: it keeps one short."""
+"""About so much is sent by a flow, whatever the rate: it keeps an experiment short."""
 
 
-def random_tcp(seed: int) -> TcpExperiment:
+def random_tcp(seed: int, budget_bytes: int = BUDGET_BYTES) -> TcpExperiment:
     """2 to 4 VPCs in a row, 1 to 4 TCP flows and now and then a UDP flow, edits in a third of the cases."""
     rng = np.random.default_rng([seed, 6])
     network = random_chain(rng)
     busy_ns = int(rng.choice([20, 100, 500, 2000])) * MS
-    tcp = [random_traffic(rng, network, busy_ns) for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 4]))]
+    tcp = [random_traffic(rng, network, busy_ns, budget_bytes) for _ in range(rng.choice([1, 1, 1, 2, 2, 3, 4]))]
     other = [random_udp(rng, network, busy_ns)] if rng.random() < 0.25 else []
-    end_ns = int(rng.choice([busy_ns, 2 * busy_ns + S, 3 * S, 20 * S, 150 * S])) + int(rng.integers(1000))
+    end_ns = int(rng.choice([busy_ns, 2 * busy_ns + S, 3 * S, 20 * S, 150 * S, 700 * S])) + int(rng.integers(1000))
     edits: list[tuple[int, Network]] = []
     if rng.random() < 0.35:
         edits = random_edits(rng, network, busy_ns, end_ns)
@@ -66,7 +66,7 @@ def random_chain(rng: Any) -> Network:
     return network
 
 
-def random_traffic(rng: Any, network: Network, busy_ns: int) -> TcpTraffic:
+def random_traffic(rng: Any, network: Network, busy_ns: int, budget_bytes: int) -> TcpTraffic:
     inst, dst_inst = two_instances(rng, network)
     sizes = [1500, 1500, 1500, 1400, 1000, 576, 100, 4000, 9000]
     flow = TcpFlow(inst, dst_inst, int(rng.integers(1024, 65_536)), 80, packet_bytes=int(rng.choice(sizes)))
@@ -76,8 +76,8 @@ def random_traffic(rng: Any, network: Network, busy_ns: int) -> TcpTraffic:
     path = path_between(network, inst, dst_inst)
     if rng.random() < 0.4 or not path:
         flow.app = FED
-        n = int(rng.integers(0, BUDGET_BYTES // flow.packet_bytes // 2 + 2))
-        fed_ns = sorted(open_ns + random_time(rng, busy_ns) for _ in range(min(n, 200)))
+        n = int(rng.integers(0, budget_bytes // flow.packet_bytes // 2 + 2))
+        fed_ns = sorted(open_ns + random_time(rng, busy_ns) for _ in range(min(n, budget_bytes // 1250)))
         if rng.random() < 0.3:
             fed_ns = [open_ns] * len(fed_ns)
         if close_ns is not None:
@@ -85,7 +85,7 @@ def random_traffic(rng: Any, network: Network, busy_ns: int) -> TcpTraffic:
     else:
         slowest_bps = min(network.links[k].rate_bps for k in path)
         trip_ns = 2 * sum(network.links[k].delay_ns for k in path)
-        enough_ns = BUDGET_BYTES * 8 * S // slowest_bps + trip_ns * int(rng.integers(3))
+        enough_ns = budget_bytes * 8 * S // slowest_bps + trip_ns * int(rng.integers(3))
         close_ns = open_ns + min(busy_ns if close_ns is None else close_ns - open_ns, enough_ns)
     return TcpTraffic(flow, open_ns, close_ns, fed_ns)
 

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.dataplane.random_tcp import random_tcp
+from tests.dataplane.random_tcp import BUDGET_BYTES, random_tcp
 from tests.dataplane.tcp_engine import engine_with_tcp, run_engine
 from tests.dataplane.tcp_experiment import assert_same, run_twin
 
+LARGE_BYTES = 4_000_000
+"""Enough for windows that overflow the queue by more holes than a receiver remembers."""
 
-def assert_equals_twin(seed: int, *, is_compiled: bool) -> None:
-    experiment = random_tcp(seed)
+
+def assert_equals_twin(seed: int, budget_bytes: int = BUDGET_BYTES, *, is_compiled: bool) -> None:
+    experiment = random_tcp(seed, budget_bytes)
     expected, _ = run_twin(experiment)
     cuts = [] if seed % 3 else [experiment.end_ns // 7, experiment.end_ns // 3]
     assert_same(run_engine(experiment, cuts, is_compiled=is_compiled), expected, f"seed {seed}")
@@ -31,6 +34,21 @@ def test_every_segment_equals_the_scalar_twin(first: int) -> None:
 def test_every_segment_of_compiled_kernels_does_too(first: int) -> None:
     for seed in range(first, first + 30):
         assert_equals_twin(seed, is_compiled=True)
+
+
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("first", range(0, 20, 5))
+def test_large_flows_do_too(first: int) -> None:
+    for seed in range(first, first + 5):
+        assert_equals_twin(seed, LARGE_BYTES, is_compiled=True)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("compiled_kernels")
+@pytest.mark.parametrize("first", range(0, 200, 20))
+def test_and_so_do_hundreds_of_large_ones(first: int) -> None:
+    for seed in range(first + 100, first + 120):
+        assert_equals_twin(seed, LARGE_BYTES, is_compiled=True)
 
 
 @pytest.mark.slow
