@@ -59,7 +59,12 @@ class Command(click.Command):
 
 
 def subcommand(
-    name: str, *, example: str, formats: tuple[str, ...] = ("table", "json"), takes_topology: bool = True
+    name: str,
+    *,
+    example: str,
+    formats: tuple[str, ...] = ("table", "json"),
+    takes_topology: bool = True,
+    topology_names: tuple[str, ...] = ("-t", "--topology"),
 ) -> Callable[[Body], Command]:
     """Make a function a subcommand.
 
@@ -68,6 +73,7 @@ def subcommand(
         example: for the help, runnable as it stands.
         formats: which of `FORMATS` it can print.
         takes_topology: whether `-t FILE` means something to it.
+        topology_names: of that option, where `-t` means something else.
     """
 
     def decorate(body: Body) -> Command:
@@ -81,7 +87,7 @@ def subcommand(
             return body(settings, **params)
 
         made = click.command(name, cls=Command, example=example, context_settings=CONTEXT)(callback)
-        made.params += global_options(has_topology=takes_topology)
+        made.params += global_options(topology_names if takes_topology else ())
         return made
 
     return decorate
@@ -99,17 +105,16 @@ def group(name: str, *, text: str, commands: Sequence[click.Command]) -> click.G
     )
 
 
-def global_options(*, has_topology: bool = True) -> list[GlobalOption]:
+def global_options(topology_names: tuple[str, ...] = ("-t", "--topology")) -> list[GlobalOption]:
     """The options that may stand before and after the subcommand; the later one wins."""
-    topology = GlobalOption(
-        ["-t", "--topology"],
-        metavar="FILE",
-        expose_value=False,
-        callback=_remember("file"),
-        help="Topology file (default: the only *.netsim.yaml here).",
-    )
+    topology: dict[str, Any] = {
+        "metavar": "FILE",
+        "expose_value": False,
+        "callback": _remember("file"),
+        "help": "Topology file (default: the only *.netsim.yaml here).",
+    }
     return [
-        *([topology] if has_topology else []),
+        *([GlobalOption(list(topology_names), **topology)] if topology_names else []),
         GlobalOption(
             ["--format"],
             type=click.Choice(FORMATS),

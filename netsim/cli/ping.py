@@ -71,6 +71,7 @@ def command(
     when its answer has come. Exits 0 if a reply came, 1 if none did.
     """
     lab = open_lab(settings)
+    lab.instance(source)
     dst = format_addr(lab.resolve(source, target))
     is_text = not settings.is_json
     if is_text:

@@ -13,7 +13,7 @@ from netsim.version import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph", "diff"),
-    "Packets": ("ping", "traceroute", "dig", "send", "replay"),
+    "Packets": ("ping", "traceroute", "pingall", "iperf", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
     "Changes": ("route", "peer", "vpc", "instance"),
     "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),

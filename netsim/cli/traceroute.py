@@ -36,6 +36,7 @@ def command(settings: Settings, source: str, target: str, max_ttl: int, probes: 
     silence. Exits 0 if TO itself answered, else 1.
     """
     lab = open_lab(settings)
+    lab.instance(source)
     dst = format_addr(lab.resolve(source, target))
 
     def show(hop: Hop) -> None:

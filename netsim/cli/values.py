@@ -1,4 +1,4 @@
-"""Types of options: durations, sizes, names with a file."""
+"""Types of options: durations, rates, sizes, names with a file."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 UNITS_S = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86_400)}
 MAX_S = 10**9
+MAX_QUANTITY = 10**15
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # generic in stubs only, before click 8.2
@@ -50,6 +51,31 @@ class NamedFile(click.ParamType):  # type: ignore[type-arg] # as above
         return name, file
 
 
+class Quantity(click.ParamType):  # type: ignore[type-arg] # as above
+    """`20M`, `1.5G`, `500K` or a plain number, as a whole number; what K means differs: 1000 or 1024."""
+
+    def __init__(self, name: str, base: int) -> None:
+        self.name = name
+        self._base = base
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number, rounded down."""
+        if isinstance(value, int):
+            return value
+        text = str(value).strip()
+        suffix = text[-1:].upper() if text[-1:].isalpha() else ""
+        try:
+            number = Decimal(text[: len(text) - len(suffix)]) if text.isascii() else Decimal("NaN")
+            power = ("", "K", "M", "G", "T").index(suffix)
+        except (InvalidOperation, ValueError):
+            number, power = Decimal("NaN"), 0
+        if not number.is_finite() or not 0 <= number < MAX_QUANTITY:
+            self.fail(f'"{text}" is no {self.name}, accepted 0 or more, like 500K, 20M, 1.5G', param, ctx)
+        return int(number * self._base**power)
+
+
 DURATION = Duration()
 DURATION_OR_ZERO = Duration(may_be_zero=True)
 NAMED_FILE = NamedFile()
+RATE = Quantity("rate", 1000)
+SIZE = Quantity("size", 1024)

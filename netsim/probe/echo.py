@@ -122,7 +122,7 @@ def ping(
 
     def read(seq: int) -> None:
         sequence = sequence_of[seq]
-        outcome = None if sequence in found else _outcome(probe, seq, sequence, inst, timeout_ns)
+        outcome = None if sequence in found else outcome_of(probe, seq, sequence, inst, timeout_ns)
         if outcome is not None:
             found[sequence] = outcome
             if told is not None:
@@ -136,11 +136,12 @@ def ping(
         is_last = numbers.stop == count
         probe.wait(probe.sent_at_ns[-1] + timeout_ns if is_last else start_ns + numbers.stop * interval_ns, read)
     outcomes = tuple(found.get(sequence) for sequence in range(1, count + 1))
-    fates = tuple((_fate(probe, seq, 0), _fate(probe, seq, REPLY)) for seq in probe.seqs)
+    fates = tuple((fate_of(probe, seq, 0), fate_of(probe, seq, REPLY)) for seq in probe.seqs)
     return PingResult(src_addr, dst_addr, size_bytes, count, emulator.now_ns - start_ns, outcomes, fates)
 
 
-def _outcome(probe: Probe, seq: int, sequence: int, inst: int, timeout_ns: int) -> EchoReply | EchoError | None:
+def outcome_of(probe: Probe, seq: int, sequence: int, inst: int, timeout_ns: int) -> EchoReply | EchoError | None:
+    """What came back to instance `inst` for packet `seq`, which has this sequence number, if anything did so far."""
     payload_bytes = 0
     for record in probe.records[seq]:
         row = record.row
@@ -157,7 +158,7 @@ def _outcome(probe: Probe, seq: int, sequence: int, inst: int, timeout_ns: int) 
     return None
 
 
-def _fate(probe: Probe, seq: int, role: int) -> Disposition | None:
+def fate_of(probe: Probe, seq: int, role: int) -> Disposition | None:
     """How the packet of this role ended; for fragments the first bad end, if there is one."""
     ends = [record.disposition for record in probe.fates(seq, role)]
     return next((end for end in ends if end is not Disposition.DELIVERED), ends[0] if ends else None)
