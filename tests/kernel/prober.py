@@ -19,7 +19,8 @@ from netsim.prefix import format_addr
 
 IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_MTU_DISCOVER, PMTUDISC_PROBE = 11, 12, 13, 10, 3  # linux/in.h
 ORIGIN_ICMP = 2  # linux/errqueue.h
-CLOSED_PORT, OPEN_PORT = 40_404, 40_405
+CLOSED_PORT, OPEN_PORT = 4404, 4405
+"""Below 32,768: no probe of a host itself is sent from there, which would leave it open."""
 SILENCE_S = 0.4
 
 
@@ -80,10 +81,14 @@ class Prober:
 def _answer(sender: socket.socket) -> Answer | None:
     poll = select.poll()
     poll.register(sender, 0)  # errors are always reported
-    if not poll.poll(SILENCE_S * 1000):
-        return None
-    _, extra, _, _ = sender.recvmsg(2000, 512, socket.MSG_ERRQUEUE)
+    return read_answer(sender)[0] if poll.poll(SILENCE_S * 1000) else None
+
+
+def read_answer(sender: socket.socket) -> tuple[Answer, bytes]:
+    """The error that waits at a socket, and what the datagram it is about said."""
+    payload, extra, _, _ = sender.recvmsg(2000, 512, socket.MSG_ERRQUEUE)
     data = extra[0][2]
     _, origin, icmp_type, code, _, info, _ = struct.unpack_from("IBBBBII", data)
     assert origin == ORIGIN_ICMP
-    return Answer(icmp_type, code, socket.inet_ntoa(data[20:24]), info if (icmp_type, code) == (3, 4) else 0)
+    mtu_bytes = info if (icmp_type, code) == (3, 4) else 0
+    return Answer(icmp_type, code, socket.inet_ntoa(data[20:24]), mtu_bytes), payload

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from netsim.controlplane import edit as e
 from netsim.controlplane.inventory import Inventory
+from netsim.kernel import capability
 from netsim.kernel.deploy import deploy, destroy
 from netsim.kernel.journal import Journal
 from netsim.kernel.planner import plan
 from netsim.topology_file import load_topology
 from tests.cli_process import ROOT
-from tests.clouds import chain
+from tests.clouds import chain, two_vpcs
 from tests.kernel.conftest import Build, fresh_name
 from tests.kernel.prober import Answer, Prober
 
@@ -160,10 +162,21 @@ def test_source_segments_take_their_own_ways(build: Build) -> None:
     assert prober.ask("gold-1", "db-1", ttl=2) is None
 
 
-def test_overlapping_cidrs_deliver_to_the_wrong_one(build: Build) -> None:
-    inventory = load_topology(TOPOLOGIES / "overlapping-cidrs.netsim.yaml").inventory
-    refs = build(inventory)
-    assert len(refs.namespaces) == len(inventory.vpcs) + len(inventory.instances)
+def test_a_delay_lies_between_routers_that_do_not_notice(real_kernel: None, journal: Journal) -> None:
+    """The way over bridges, as with netem: same hops, same MTU. The delay itself needs a kernel that has it."""
+    del real_kernel
+    name = fresh_name()
+    made = plan(two_vpcs(mtu_bytes=1400), name, has_delay=True)
+    if not capability.has_netem():
+        made = replace(made, namespaces=tuple(replace(space, delays=()) for space in made.namespaces))
+    try:
+        prober = Prober(deploy(made, journal=journal))
+        assert prober.arrival("web-1", "db-1") == (62, 0)
+        assert prober.ask("web-1", "db-1", ttl=2) == Answer(11, 0, "10.1.0.1")
+        assert prober.ask("web-1", "db-1", size_bytes=1400, df=True) == arrived("10.1.0.20")
+        assert prober.ask("web-1", "db-1", size_bytes=1401, df=True) == Answer(3, 4, "192.168.0.1", 1400)
+    finally:
+        destroy(name, journal=journal)
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
