@@ -22,9 +22,9 @@ from netsim.controlplane.fib_compiler import FibCompiler, LinkName
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import SIDES
 from netsim.dataplane import state
-from netsim.dataplane.batch import PROTO_UDP, WATCH, PacketBatch
+from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP, WATCH, PacketBatch
 from netsim.dataplane.engine import Engine, Totals
-from netsim.dataplane.fib import Fib
+from netsim.dataplane.fib import I_NIC_MBPS, I_NODE, INST_WORDS, K_RATE_BPS, LINK_WORDS, Fib, table_of
 from netsim.errors import UsageError
 from netsim.hosts.dns_service import DnsService
 from netsim.monitor.clock_map import ClockMap
@@ -33,8 +33,8 @@ from netsim.monitor.monitor import Monitor
 from netsim.packet.recorded import Recorded
 from netsim.packet.store import PacketStore
 from netsim.traffic.flow import FlowSpec
-from netsim.traffic.running import RunningFlow, start_generated
-from netsim.units import NS_PER_MS, NS_PER_S
+from netsim.traffic.running import RunningFlow, start_generated, start_tcp
+from netsim.units import BPS_PER_MBPS, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
     from netsim.controlplane.edit import Edit
@@ -165,16 +165,17 @@ class Emulator:
             self.engine.install(self._compile())
 
     def start_flow(self, spec: FlowSpec, from_id: str, to_id: str, index: int | None = None) -> RunningFlow:
-        """Let a udp or icmp flow send between two instances; its times count from now.
+        """Let a udp, icmp or tcp flow send between two instances; its times count from now.
 
         Opens its destination port. `index` is its place in a run's list (by default the next):
         it chooses the flow's random stream and source port.
         """
-        if spec.kind == "udp" and spec.dst_port is not None:
-            self.open_ports([(to_id, (PROTO_UDP, spec.dst_port))])
+        if spec.kind in ("udp", "tcp") and spec.dst_port is not None:
+            self.open_ports([(to_id, (PROTO_UDP if spec.kind == "udp" else PROTO_TCP, spec.dst_port))])
         ends = [self.inventory.instances[i] for i in (from_id, to_id)]
         sender, receiver = (self.compiler.inst_of[instance.id] for instance in ends)
-        flow = start_generated(
+        start = start_tcp if spec.kind == "tcp" else start_generated
+        flow = start(
             self.engine,
             spec,
             index=len(self.flows) if index is None else index,
@@ -182,10 +183,19 @@ class Emulator:
             insts=(sender, receiver),
             addrs=(ends[0].addr, ends[1].addr),
         )
+        if spec.kind == "tcp":
+            flow.pace_bps = self._most_bps(sender, receiver)
         self.flows.append(flow)
         if flow.packets is not None:
             self.packets.describe_flow(flow.engine_flows.start, flow.packets)
         return flow
+
+    def _most_bps(self, *insts: int) -> int:
+        """No flow between these instances gets more: their interfaces and, between VPCs, the largest cap there is."""
+        ends = table_of(self.fib.inst, INST_WORDS)[list(insts)]
+        most = int(ends[:, I_NIC_MBPS].min()) * BPS_PER_MBPS
+        caps = table_of(self.fib.link, LINK_WORDS)[:, K_RATE_BPS]
+        return min(most, int(caps.max())) if len(caps) and ends[0, I_NODE] != ends[1, I_NODE] else most
 
     def start_stored(self, spec: FlowSpec, sides: Sequence[StoredSide]) -> RunningFlow:
         """Let instances send packets that were made before, at times counted from now.

@@ -29,6 +29,7 @@ from netsim.probe.steps import Trace, trace
 from netsim.probe.traceroute import Hop, TracerouteResult, traceroute
 from netsim.run_result import RunResult, make_result
 from netsim.topology_file import Topology, load_topology
+from netsim.traffic.expectation import PROTOCOLS
 from netsim.traffic.flow import FlowSpec
 from netsim.traffic.running import RunningFlow
 from netsim.units import NS_PER_S, s_to_ns
@@ -260,13 +261,10 @@ class Lab(Names, Recording, Proofs):
             UsageError: a flow of a kind that can't be sent; nothing was started.
         """
         specs = list(specs)
-        for spec in specs:
-            if spec.kind == "tcp":
-                raise UsageError(f'flow "{spec.name}": kind tcp can\'t be sent yet, accepted udp, icmp or a pcap')
         self.open_ports(
-            (self.instance(spec.to_ref).id, (17, spec.dst_port))
+            (self.instance(spec.to_ref).id, (PROTOCOLS[spec.kind], spec.dst_port))
             for spec in specs
-            if spec.kind == "udp" and spec.dst_port is not None
+            if spec.kind in PROTOCOLS and spec.dst_port is not None
         )
         flows = []
         for index, spec in enumerate(specs):

@@ -98,6 +98,7 @@ def _flow(
     end_ns = emulator.now_ns if flow.end_ns is None else min(flow.end_ns, emulator.now_ns)
     duration_ns = max(0, end_ns - flow.start_ns)
     replies = int(total[m.M_REPLIES])
+    tcp = _tcp(table[0]) if spec.kind == "tcp" else {}
     return {
         "name": spec.name,
         "from": spec.from_ref,
@@ -123,7 +124,30 @@ def _flow(
         },
         "start_s": _ratio(flow.start_ns, NS_PER_S),
         "duration_s": _ratio(duration_ns, NS_PER_S),
+        **tcp,
     }
+
+
+def _tcp(figures: NDArray[np.int64]) -> dict[str, int | float | None]:
+    """What only TCP has: what it sent again and why, and its window and smoothed round trip as they are now."""
+    return {
+        "retransmits": int(figures[m.M_RETRANSMITS]),
+        "timeouts": int(figures[m.M_TIMEOUTS]),
+        "fast_recoveries": int(figures[m.M_FAST_RECOVERIES]),
+        "cwnd_bytes": int(figures[m.M_CWND_BYTES]),
+        "srtt_ms": _ms(int(figures[m.M_SRTT_NS])) if figures[m.M_SRTT_NS] >= 0 else None,
+    }
+
+
+def _share(share: Share | None) -> dict[str, Any]:
+    """What the flow could get, and what keeps it from more; nothing does where it gets all it offers."""
+    if share is None:
+        return {"fair_share_bps": None, "bottleneck": None}
+    bottleneck = {
+        "kind": share.limited_by, "text": share.bottleneck, "peer_connection": share.peer_conn,
+        "side": share.side or None,
+    }  # fmt: skip
+    return {"fair_share_bps": share.rate_bps, "bottleneck": bottleneck if share.bottleneck else None}
 
 
 def _latency(emulator: Emulator, numbers: NDArray[np.int64], table: NDArray[np.int64]) -> dict[str, float | None]:

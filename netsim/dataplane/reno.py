@@ -1,7 +1,12 @@
-"""Congestion control "reno": RFC 5681 with appropriate byte counting (RFC 3465) and HyStart++ (RFC 9406).
+"""Congestion control "reno": RFC 5681 with appropriate byte counting (RFC 3465, L = 2), and a careful first slow start.
 
-HyStart++ works in the first slow start alone, that is while nothing was lost yet and ssthresh is
-still `NO_THRESHOLD`.
+Without SACK, what the first slow start overshoots by costs a round trip per lost segment, so it is
+left before that, in the manner of HyStart++ (RFC 9406): when round trips grow by an eighth (4 ms at
+least, 16 at most) the window grows at a quarter of the speed - conservative slow start - and
+when they still do one round later, or after five rounds, slow start is over. Unlike there, "grow" is
+asked of every five samples, not once in a round: with a queue of one bandwidth-delay product the
+least round trip of a round comes one round too late. All this only while nothing was lost yet and
+ssthresh is still `NO_THRESHOLD`.
 """
 
 from __future__ import annotations
@@ -15,8 +20,6 @@ from netsim.dataplane.tcb import (
     B_CC_3,
     B_CC_4,
     B_CC_5,
-    B_CC_6,
-    B_CC_7,
     B_CWND,
     B_MAX_NXT,
     B_SMSS,
@@ -29,13 +32,12 @@ from netsim.jit import kernel
 
 NO_THRESHOLD = 1 << 30
 MAX_CWND = 1 << 30
-INITIAL_SEGMENTS, INITIAL_BYTES = 10, 14_600  # RFC 6928
 NEVER = ENDLESS
 
-R_BYTES_ACKED, R_ROUND_END, R_LAST_MIN, R_CUR_MIN = B_CC_0, B_CC_1, B_CC_2, B_CC_3
-R_SAMPLES, R_IN_CSS, R_CSS_BASE, R_CSS_ROUNDS = B_CC_4, B_CC_5, B_CC_6, B_CC_7
+R_BYTES_ACKED, R_BASE_RTT, R_SAMPLES, R_BLOCK_MIN = B_CC_0, B_CC_1, B_CC_2, B_CC_3
+R_IN_CSS, R_ROUND_END = B_CC_4, B_CC_5
 
-SAMPLES = 8
+SAMPLES = 5
 CSS_ROUNDS = 5
 CSS_DIVISOR_BITS = 2
 MIN_THRESH_NS, MAX_THRESH_NS = 4 * NS_PER_MS, 16 * NS_PER_MS
@@ -43,18 +45,14 @@ MIN_THRESH_NS, MAX_THRESH_NS = 4 * NS_PER_MS, 16 * NS_PER_MS
 
 @kernel
 def reno_open(tcb: Any, b: int) -> None:
-    """The initial window."""
-    smss = tcb[b + B_SMSS]
-    tcb[b + B_CWND] = min(INITIAL_SEGMENTS * smss, max(2 * smss, INITIAL_BYTES))
+    """Nothing is known of the path yet."""
     tcb[b + B_SSTHRESH] = NO_THRESHOLD
     tcb[b + R_BYTES_ACKED] = 0
-    tcb[b + R_ROUND_END] = 0
-    tcb[b + R_LAST_MIN] = NEVER
-    tcb[b + R_CUR_MIN] = NEVER
+    tcb[b + R_BASE_RTT] = NEVER
     tcb[b + R_SAMPLES] = 0
+    tcb[b + R_BLOCK_MIN] = NEVER
     tcb[b + R_IN_CSS] = 0
-    tcb[b + R_CSS_BASE] = NEVER
-    tcb[b + R_CSS_ROUNDS] = 0
+    tcb[b + R_ROUND_END] = 0
 
 
 @kernel
@@ -71,7 +69,7 @@ def reno_on_timeout(tcb: Any, b: int) -> None:
 
 
 @kernel
-def reno_on_ack(tcb: Any, b: int, acked: int, flight: int, rtt_ns: int) -> None:
+def reno_on_ack(tcb: Any, b: int, acked: int, flight: int, _now_ns: int, rtt_ns: int) -> None:
     """Slow start or congestion avoidance, as long as the window is what limits the sender."""
     cwnd = tcb[b + B_CWND]
     smss = tcb[b + B_SMSS]
@@ -83,7 +81,7 @@ def reno_on_ack(tcb: Any, b: int, acked: int, flight: int, rtt_ns: int) -> None:
                 increase = max(increase >> CSS_DIVISOR_BITS, 1)
             tcb[b + B_CWND] = min(cwnd + increase, MAX_CWND)
         if is_first:
-            hystart(tcb, b, rtt_ns)
+            watch_delay(tcb, b, rtt_ns)
     elif flight + 3 * smss > cwnd:
         counted = tcb[b + R_BYTES_ACKED] + acked
         while counted >= cwnd:
@@ -94,30 +92,27 @@ def reno_on_ack(tcb: Any, b: int, acked: int, flight: int, rtt_ns: int) -> None:
 
 
 @kernel(is_inline=False)
-def hystart(tcb: Any, b: int, rtt_ns: int) -> None:
-    """Leave the first slow start before it overflows the queue: when the least round trip grows (RFC 9406 4.2)."""
-    if tcb[b + B_UNA] >= tcb[b + R_ROUND_END]:
+def watch_delay(tcb: Any, b: int, rtt_ns: int) -> None:
+    """Slow down, then leave the first slow start as a queue builds up; `rtt_ns` is a sample or -1."""
+    if rtt_ns < 0:
+        return
+    tcb[b + R_BASE_RTT] = min(tcb[b + R_BASE_RTT], rtt_ns)
+    tcb[b + R_BLOCK_MIN] = min(tcb[b + R_BLOCK_MIN], rtt_ns)
+    tcb[b + R_SAMPLES] += 1
+    if tcb[b + R_IN_CSS] and tcb[b + B_UNA] >= tcb[b + R_ROUND_END]:
+        tcb[b + R_IN_CSS] += 1
         tcb[b + R_ROUND_END] = tcb[b + B_MAX_NXT]
-        tcb[b + R_LAST_MIN] = tcb[b + R_CUR_MIN]
-        tcb[b + R_CUR_MIN] = NEVER
-        tcb[b + R_SAMPLES] = 0
-        if tcb[b + R_IN_CSS]:
-            tcb[b + R_CSS_ROUNDS] += 1
-            if tcb[b + R_CSS_ROUNDS] == CSS_ROUNDS:
-                tcb[b + B_SSTHRESH] = tcb[b + B_CWND]
-                return
-    if rtt_ns >= 0:
-        tcb[b + R_CUR_MIN] = min(tcb[b + R_CUR_MIN], rtt_ns)
-        tcb[b + R_SAMPLES] += 1
+        if tcb[b + R_IN_CSS] > CSS_ROUNDS:
+            tcb[b + B_SSTHRESH] = tcb[b + B_CWND]
+            return
     if tcb[b + R_SAMPLES] < SAMPLES:
         return
-    if tcb[b + R_IN_CSS]:
-        if tcb[b + R_CUR_MIN] < tcb[b + R_CSS_BASE]:
-            tcb[b + R_IN_CSS] = 0
-            tcb[b + R_CSS_BASE] = NEVER
-    elif tcb[b + R_LAST_MIN] != NEVER:
-        thresh = min(max(tcb[b + R_LAST_MIN] >> 3, MIN_THRESH_NS), MAX_THRESH_NS)
-        if tcb[b + R_CUR_MIN] >= tcb[b + R_LAST_MIN] + thresh:
+    base = tcb[b + R_BASE_RTT]
+    if tcb[b + R_BLOCK_MIN] >= base + min(max(base >> 3, MIN_THRESH_NS), MAX_THRESH_NS):
+        if tcb[b + R_IN_CSS] == 0:
             tcb[b + R_IN_CSS] = 1
-            tcb[b + R_CSS_BASE] = tcb[b + R_CUR_MIN]
-            tcb[b + R_CSS_ROUNDS] = 0
+            tcb[b + R_ROUND_END] = tcb[b + B_MAX_NXT]
+        elif tcb[b + R_IN_CSS] > 1:
+            tcb[b + B_SSTHRESH] = tcb[b + B_CWND]
+    tcb[b + R_SAMPLES] = 0
+    tcb[b + R_BLOCK_MIN] = NEVER

@@ -27,7 +27,8 @@ from netsim.jit import kernel
     # loss recovery
     B_TIMEOUTS, B_DUPACKS, B_RECOVERY, B_RECOVER, B_HAD_PARTIAL, B_UNACKED,
     # congestion control: common words, then those of the algorithm
-    B_CC, B_CWND, B_SSTHRESH, B_CC_0, B_CC_1, B_CC_2, B_CC_3, B_CC_4, B_CC_5, B_CC_6, B_CC_7,
+    B_CC, B_CWND, B_SSTHRESH, B_CC_0, B_CC_1, B_CC_2, B_CC_3, B_CC_4, B_CC_5, B_CC_6, B_CC_7, B_CC_8,
+    B_CC_9, B_CC_10, B_CC_11, B_CC_12, B_CC_13, B_CC_14, B_CC_15, B_CC_16, B_CC_17,
     # what is to be sent, and the segment in the making
     B_TODO, B_ACK_DUE, B_BURST, B_OUT_AT, B_OUT_BYTES, B_OUT_FLAGS, B_MADE,
     # a conversation with somebody else's packets: what was last received, whose answers ours are
@@ -36,7 +37,7 @@ from netsim.jit import kernel
     B_RETRANSMITS, B_TIMEOUT_COUNT, B_FAST_RECOVERIES, B_OPENED_AT, B_CLOSED_AT,
     # out-of-order data: count, then that many pairs (first, end), ascending and apart
     B_HELD,
-) = range(73)  # fmt: skip
+) = range(83)  # fmt: skip
 MOST_HELD = 64
 TCB_WORDS = B_HELD + 1 + 2 * MOST_HELD
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.dataplane.congestion import cc_on_ack, cc_ssthresh
+from netsim.dataplane.congestion import cc_on_ack, cc_ssthresh, initial_window
 from netsim.dataplane.row import TCP_ACK, TS_ECHO, WINDOW
 from netsim.dataplane.tcb import (
     B_ACK_DUE,
@@ -86,13 +86,18 @@ def _advance(tcb: Any, b: int, ack: int, rtt_ns: int, now_ns: int) -> None:
     acked = ack - una
     flight = tcb[b + B_NXT] - una
     tcb[b + B_UNA] = ack
-    if tcb[b + B_NXT] < ack:
+    passes = tcb[b + B_NXT] < ack
+    if passes:
         tcb[b + B_NXT] = ack
     tcb[b + B_TIMEOUTS] = 0
     tcb[b + B_DUPACKS] = 0
     restarts_timer = True
     if tcb[b + B_RECOVERY] == 0:
-        cc_on_ack(tcb, b, acked, flight, rtt_ns)
+        cc_on_ack(tcb, b, acked, flight, now_ns, rtt_ns)
+        if passes:
+            # After a timeout: the peer had the rest, and nothing is in flight. No burst of a whole window then,
+            # but what a start from idle may send (RFC 5681 section 4.1).
+            tcb[b + B_CWND] = min(tcb[b + B_CWND], initial_window(tcb[b + B_SMSS]))
     else:
         smss = tcb[b + B_SMSS]
         if ack >= tcb[b + B_RECOVER]:

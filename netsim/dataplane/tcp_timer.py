@@ -91,7 +91,11 @@ def _retransmission_timeout(tcb: Any, b: int, now_ns: int) -> None:
         return
     else:
         if timeouts == 0:
-            tcb[b + B_SSTHRESH] = cc_ssthresh(tcb, b, tcb[b + B_MAX_NXT] - una)
+            ssthresh = cc_ssthresh(tcb, b, tcb[b + B_MAX_NXT] - una)
+            if tcb[b + B_RECOVERY]:
+                # The window of a recovery is inflated, and its loss has been answered already.
+                ssthresh = min(ssthresh, tcb[b + B_SSTHRESH])
+            tcb[b + B_SSTHRESH] = ssthresh
         tcb[b + B_TIMEOUTS] = timeouts + 1
         tcb[b + B_TIMEOUT_COUNT] += 1
         tcb[b + B_CWND] = tcb[b + B_SMSS]

@@ -82,8 +82,8 @@ def _misfit_of_pace(entry: schema.Flow, given: set[str]) -> tuple[str, str] | No
             return "arrivals", f"on_off needs {key}, the mean length of a {'burst' if key == 'on_ms' else 'pause'}"
         if entry.arrivals != "on_off" and value is not None:
             return key, "accepted only with arrivals: on_off"
-    if entry.kind == "tcp" and entry.packet_bytes is not None and entry.packet_bytes < 41:
-        return "packet_bytes", f"{entry.packet_bytes}, accepted 41..65535 with kind: tcp (headers and one byte)"
+    if entry.kind == "tcp" and entry.packet_bytes is not None and entry.packet_bytes < 88:
+        return "packet_bytes", f"{entry.packet_bytes}, accepted 88..65535 with kind: tcp (headers and 36 bytes)"
     return None
 
 

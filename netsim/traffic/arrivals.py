@@ -50,7 +50,7 @@ class ArrivalSource:
     """The send times of one flow, block by block.
 
     Args:
-        spec: a udp or icmp flow; tcp and replay pace themselves.
+        spec: a udp or icmp flow, or a tcp flow with a rate: when its application writes a segment's worth.
         seed: of the run, 0 or more.
         flow_index: the place of the flow in the run's list, 0 or more.
 
@@ -59,8 +59,8 @@ class ArrivalSource:
     """
 
     def __init__(self, spec: FlowSpec, seed: int, flow_index: int) -> None:
-        if spec.kind not in ("udp", "icmp") or spec.rate_bps is None:
-            raise UsageError(f"flow {spec.name!r}: a {spec.kind} flow has no arrival process, expected udp or icmp")
+        if spec.kind == "replay" or spec.rate_bps is None:
+            raise UsageError(f"flow {spec.name!r}: a {spec.kind} flow without a rate has no arrival process")
         if seed < 0 or flow_index < 0:
             raise UsageError(f"flow {spec.name!r}: seed {seed} and index {flow_index} must be 0 or more")
         self._start_ns = spec.start_ns

@@ -21,8 +21,8 @@ ARRIVALS: tuple[str, ...] = get_args(Arrivals)
 
 MAX_PACKET_BYTES = 65_535
 """The total-length field of an IPv4 header (RFC 791 section 3.1)."""
-MIN_PACKET_BYTES: dict[str, int] = {"udp": 28, "tcp": 41, "icmp": 28, "replay": 20}
-"""IP header and layer-4 header; TCP moves at least one byte a segment."""
+MIN_PACKET_BYTES: dict[str, int] = {"udp": 28, "tcp": 88, "icmp": 28, "replay": 20}
+"""IP header and layer-4 header; TCP's with timestamps (52), and the 36 bytes a segment always may hold."""
 MAX_RATE_BPS = 10**12
 DEFAULT_PACKET_BYTES: dict[str, int] = {"udp": 1500, "tcp": 1500, "icmp": 84, "replay": 1500}
 """A full default MTU; for icmp what `ping` sends."""

@@ -1,7 +1,8 @@
 """RunningFlow: a flow that has met an engine; feeds it send times block by block.
 
-A generated flow (udp, icmp) is one engine flow, built from a template; a replay is one engine
-flow per host of the capture, sending from the store. What a running flow has sent and got is
+A generated flow (udp, icmp, tcp) is one engine flow, built from a template; a TCP flow's engine
+flow has two ends and is told when to open, write and close. A replay is one engine flow per host
+of the capture, sending from the store. What a running flow has sent and got is
 read from the engine by those numbers.
 """
 
@@ -14,8 +15,10 @@ from numpy.typing import NDArray
 
 from netsim.dataplane import state
 from netsim.dataplane.answer import START_TTL
-from netsim.dataplane.batch import DF, PROTO_ICMP, PROTO_UDP, pack_icmp, pack_ports
+from netsim.dataplane.batch import DF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, pack_icmp, pack_ports
 from netsim.dataplane.engine import Engine
+from netsim.dataplane.tcb import BULK, FED
+from netsim.dataplane.tcp_app import SAYS_CLOSE, SAYS_DATA, SAYS_OPEN
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import ECHO_REQUEST
 from netsim.traffic.arrivals import ArrivalSource
@@ -42,6 +45,7 @@ class RunningFlow:
         packets: makes the bytes of its packets; None for a replay, whose bytes are stored.
         source: draws its send times; None when all were fed at the start.
         last_ns: packet time at which a replay is over, or any flow was stopped; else the spec says.
+        pace_bps: what a TCP flow without a rate may get at most, as far as is known.
     """
 
     spec: FlowSpec
@@ -50,6 +54,7 @@ class RunningFlow:
     packets: FlowPackets | None = None
     source: ArrivalSource | None = None
     last_ns: int | None = None
+    pace_bps: int | None = None
     _fed_until_ns: int = field(default=0, init=False)
 
     @property
@@ -70,9 +75,12 @@ class RunningFlow:
             block = self.source.next_block()
             if not len(block):
                 self.source = None
+                if self.spec.kind == "tcp" and self.end_ns is not None:
+                    tell(engine, self.engine_flows.start, self.end_ns, SAYS_CLOSE)
                 return
             at_ns = block + self.base_ns
-            engine.feed(self.engine_flows.start, at_ns)
+            # A stored row means nothing to a generated flow, to a TCP flow: write this much more.
+            engine.feed(self.engine_flows.start, at_ns, np.full(len(at_ns), SAYS_DATA, np.int64))
             self._fed_until_ns = int(at_ns[-1]) + 1
 
     def stop(self, engine: Engine) -> None:
@@ -85,11 +93,12 @@ class RunningFlow:
 
     def expected_events(self, from_ns: int, until_ns: int) -> int:
         """Roughly how many engine events it causes in this time; 0 for a replay, which is small."""
-        if self.source is None or self.spec.rate_bps is None:
+        rate_bps = self.spec.rate_bps or self.pace_bps
+        if rate_bps is None or (self.source is None and self.spec.kind != "tcp"):
             return 0
         end_ns = MAX_TIME_NS if self.end_ns is None else self.end_ns
         active_ns = max(0, min(until_ns, end_ns) - max(from_ns, self.start_ns))
-        packets = active_ns * self.spec.rate_bps // (self.spec.packet_bytes * BITS_PER_BYTE * NS_PER_S)
+        packets = active_ns * rate_bps // (self.spec.packet_bytes * BITS_PER_BYTE * NS_PER_S)
         return packets * EVENTS_PER_PACKET
 
 
@@ -132,3 +141,32 @@ def start_generated(
     )
     source = ArrivalSource(spec, seed, index)
     return RunningFlow(spec, engine.now_ns, range(number, number + 1), packets, source)
+
+
+def start_tcp(
+    engine: Engine, spec: FlowSpec, *, index: int, seed: int, insts: tuple[int, int], addrs: tuple[int, int]
+) -> RunningFlow:
+    """Add a TCP flow to the engine; it opens at its start, and closes at its end if it has one.
+
+    Arguments as of `start_generated`. With a rate the application writes at that pace, else it
+    always has more to say.
+    """
+    row = np.zeros((1, state.FLOW_WORDS), np.int64)
+    row[0, state.F_INST], row[0, state.F_DST_INST] = insts
+    row[0, state.F_SRC], row[0, state.F_DST] = addrs
+    row[0, state.F_SIZE], row[0, state.F_PROTO] = spec.packet_bytes, PROTO_TCP
+    row[0, state.F_L4] = pack_ports(spec.source_port(index), spec.dst_port or 0)
+    row[0, state.F_FLAGS], row[0, state.F_TTL] = DF, START_TTL
+    row[0, state.F_APP] = BULK if spec.rate_bps is None else FED
+    number = engine.add_flows(row)
+    source = None if spec.rate_bps is None else ArrivalSource(spec, seed, index)
+    flow = RunningFlow(spec, engine.now_ns, range(number, number + 1), source=source)
+    tell(engine, number, flow.start_ns, SAYS_OPEN)
+    if source is None and flow.end_ns is not None:
+        tell(engine, number, flow.end_ns, SAYS_CLOSE)
+    return flow
+
+
+def tell(engine: Engine, flow: int, at_ns: int, says: int) -> None:
+    """Let a TCP flow open, write or close at a time."""
+    engine.feed(flow, np.array([at_ns], np.int64), np.array([says], np.int64))

@@ -82,16 +82,30 @@ def test_a_run_takes_some_time_and_not_for_ever(seconds: float) -> None:
     assert lab.now_ns == 0
 
 
-def test_a_tcp_flow_is_refused_before_anything_starts() -> None:
+def test_tcp_flows_with_and_without_a_rate_run_and_end() -> None:
+    """One writes 100 kbit/s of whole packets for a second, the other takes what it gets; both close in order."""
     lab = built()
-    with pytest.raises(UsageError, match="tcp"):
-        lab.start_traffic(
-            [
-                FlowSpec(name="a", from_ref="web-1", to_ref="ledger", rate_bps=1000),
-                FlowSpec(name="b", from_ref="web-1", to_ref="ledger", kind="tcp"),
-            ]
-        )
-    assert lab.flows == []
+    bank = lab.inventory.vpc("bank").id
+    conn = lab.apply(edit.CreatePeerConn("shop", bank, 100, "pay", "out", peer_account="partner"), account="acme")
+    lab.apply(edit.AcceptPeerConn(conn.id), account="partner")
+    lab.apply(
+        edit.UpdatePeerConn(conn.id, side="peer", interface_name="in"),
+        edit.CreateRoute("shop", "0.0.0.0/0", "10.1.0.0/16", "out"),
+        edit.CreateRoute("bank", "10.1.0.0/24", "192.168.0.0/16", "in"),
+    )
+    fed = FlowSpec(name="fed", from_ref="web-1", to_ref="ledger", kind="tcp", rate_bps=100_000, duration_ns=10**9)
+    bulk = FlowSpec(name="bulk", from_ref="web-1", to_ref="ledger", kind="tcp", duration_ns=5 * 10**8)
+    lab.start_traffic([fed, bulk])
+    lab.advance(3 * 10**9)
+    result = lab.result()
+    writes = -(-100_000 // (8 * 1500))
+    assert result.flow("fed")["goodput_bps"] == writes * (1500 - 52) * 8
+    assert result.flow("fed")["packets_sent"] == result.flow("fed")["packets_received"] == writes + 2
+    assert (result.flow("fed")["retransmits"], result.flow("fed")["timeouts"]) == (0, 0)
+    assert result.flow("bulk")["goodput_bps"] > 10_000_000
+    assert result.flow("bulk")["cwnd_bytes"] > 14_480 and 0 < result.flow("bulk")["srtt_ms"] < 100
+    totals = lab.totals()
+    assert totals.injected == totals.delivered + totals.dropped and totals.in_flight == 0
 
 
 def test_the_inventory_refuses_and_the_network_stays() -> None:

@@ -186,8 +186,13 @@ def test_the_slowest_flow_ends_with_time_itself(arrivals: str) -> None:
 
 
 def test_a_flow_that_paces_itself_has_no_arrivals() -> None:
-    with pytest.raises(UsageError, match="tcp flow has no arrival process"):
-        ArrivalSource(make(kind="tcp"), 0, 0)
+    with pytest.raises(UsageError, match="tcp flow without a rate has no arrival process"):
+        ArrivalSource(make(kind="tcp", rate_bps=None), 0, 0)
+
+
+def test_an_application_writes_a_tcp_segment_at_a_time() -> None:
+    written, sent = (all_of(ArrivalSource(make(kind=kind), 0, 0)) for kind in ("tcp", "udp"))
+    assert written.tolist() == sent.tolist()
 
 
 @pytest.mark.parametrize("pair", [(-1, 0), (0, -1)])
