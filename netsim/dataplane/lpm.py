@@ -145,15 +145,8 @@ def find_rule(fib: Any, n: int, src: int, dst: int) -> int:
 
 
 @kernel(is_inline=False)
-def find_rules(fib: Any, node: Any, src: Any, dst: Any, found: Any) -> None:
-    """`find_rule` of each row of int64 columns."""
-    for i in range(len(dst)):
-        found[i] = find_rule(fib, node[i], src[i], dst[i])
-
-
-@kernel(is_inline=False)
 def find_rules_at(fib: Any, n: int, dst: Any, found: Any) -> None:
-    """The same at one node with a direct table, for packets from anywhere that no rule asks about.
+    """`find_rule` of each row at one node with a direct table, for packets from anywhere that no rule asks about.
 
     A rule's number is the node's own here: 0 is its first. The loop only reads, in as few instructions
     as can be, so that a processor waits for many reads at once; rows that need more are done after it.
