@@ -215,6 +215,13 @@ class DeletePeerConn(Edit[PeerConn]):
 
 
 @dataclass(frozen=True, slots=True)
+class RefundPeerConn(Edit[PeerConn]):
+    """Give a prepaid connection back before its period is over: it is removed, as by a ticket."""
+
+    peer_conn: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResizePeerConn(Edit[PeerConn]):
     """Change the bandwidth; the initiator's to do, prepaid only up."""
 

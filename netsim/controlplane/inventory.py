@@ -52,6 +52,7 @@ OPERATIONS: dict[type[Edit[Any]], Callable[[Tables, View, Any], Any]] = {
     edits_of.AcceptPeerConn: peer_conn.accept_peer_conn,
     edits_of.RejectPeerConn: peer_conn.reject_peer_conn,
     edits_of.DeletePeerConn: peer_conn.delete_peer_conn,
+    edits_of.RefundPeerConn: peer_conn.refund_peer_conn,
     edits_of.ResizePeerConn: peer_conn.resize_peer_conn,
     edits_of.RenewPeerConn: peer_conn.renew_peer_conn,
     edits_of.UpdatePeerConn: peer_conn.update_peer_conn,

@@ -42,7 +42,7 @@ def signed(
     params: dict[str, str] | None = None,
     *,
     access_key: str = "ak1",
-    secret: str = "sk1",  # noqa: S107 - the vector's
+    secret: str = "sk1",
     only: list[bytes] | None = None,
     seconds: int = 1800,
 ) -> Request:

@@ -12,6 +12,7 @@ from netsim.controlplane.edit import (
     CreatePeerConn,
     DeletePeerConn,
     Edit,
+    RefundPeerConn,
     RejectPeerConn,
     RenewPeerConn,
     ResizePeerConn,
@@ -145,6 +146,17 @@ def test_a_prepaid_connection_expires_at_its_end_and_may_then_go(
     (expired,) = cloud.tick()
     assert (expired.state, expired.state_since_ns, expired.is_active) == ("expired", end_ns, False)
     cloud.apply(DeletePeerConn("shop-data"))
+
+
+def test_a_refund_takes_a_prepaid_connection_away(cloud: Inventory, prepaid: PeerConn) -> None:
+    with pytest.raises(StateError, match="expected its initiator"):
+        cloud.apply(RefundPeerConn(prepaid.id), account="data-team")
+    cloud.apply(RefundPeerConn(prepaid.id))
+    assert prepaid.id not in cloud.peer_conns
+    assert cloud.events[-1].what == "refunded"
+    postpaid = cloud.apply(CreatePeerConn("shop", "stage", 1, "free"))
+    with pytest.raises(StateError, match="postpaid, expected prepaid to be refunded"):
+        cloud.apply(RefundPeerConn(postpaid.id))
 
 
 def test_a_prepaid_request_that_waits_is_paid_for(cloud: Inventory) -> None:

@@ -7,6 +7,8 @@ Decisions on points the product's documents leave open:
 - Resizing works while consulting or active; the same bandwidth again changes nothing.
 - Delete: postpaid in any state, and anything consult_failed or expired. A prepaid one that is consulting or
   active is paid for, so the product refuses ("submit a ticket").
+- A refund takes a prepaid one away all the same; the product's API has it beside its tickets. The amount is
+  not emulated.
 - A prepaid period starts when the connection becomes active; months are calendar months, UTC.
 - Renewing an active connection adds months to its end; an expired one becomes active again and its months
   count from now. One that is not active yet has no end to move: refused.
@@ -21,6 +23,7 @@ from dataclasses import replace
 from netsim.controlplane.edit import (
     AcceptPeerConn,
     DeletePeerConn,
+    RefundPeerConn,
     RejectPeerConn,
     RenewPeerConn,
     ResizePeerConn,
@@ -75,6 +78,21 @@ def delete_peer_conn(tables: Tables, view: View, edit: DeletePeerConn) -> PeerCo
             "(submit a ticket)",
             field="peer_conn",
         )
+    return _remove(tables, conn, "deleted")
+
+
+def refund_peer_conn(tables: Tables, view: View, edit: RefundPeerConn) -> PeerConn:
+    """Remove a prepaid connection whose period is not over; what is left of it is paid back."""
+    conn = view.peer_conn(edit.peer_conn, field="peer_conn")
+    _check_party(view, conn, "local", "refund")
+    if conn.payment != "prepaid":
+        raise StateError(f"{label(conn)}: postpaid, expected prepaid to be refunded", field="peer_conn")
+    _check_state(conn, "refund", PeerConnState.ACTIVE, PeerConnState.CONSULTING)
+    return _remove(tables, conn, "refunded")
+
+
+def _remove(tables: Tables, conn: PeerConn, what: str) -> PeerConn:
+    """Take a connection out; rules that point to it stay behind and discard."""
     if conn.delete_protect:
         raise StateError(f"{label(conn)}: delete protection is on, expected off", field="peer_conn")
     log = tables.log
@@ -91,7 +109,7 @@ def delete_peer_conn(tables: Tables, view: View, edit: DeletePeerConn) -> PeerCo
         if side.interface_name:
             tables.unindex(entry.interface_ids, side.interface_name, side.interface_id)
         tables.touch(entry)
-    tables.note(conn, "deleted")
+    tables.note(conn, what)
     return conn
 
 

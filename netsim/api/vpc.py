@@ -1,0 +1,121 @@
+"""VPCs. Source: cloud.baidu.com/doc/VPC/s/Njwvyuaq5, wjwvyub23, 9jwvyubqq; the vendor's Go SDK, services/vpc."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netsim.api.call import Call, Reply, check_id
+from netsim.api.json_codec import dump, member
+from netsim.api.paging import page
+from netsim.api.subnet import subnet_json
+from netsim.clock import format_utc
+from netsim.controlplane import edit
+from netsim.controlplane.view import View
+from netsim.controlplane.vpc import Vpc
+from netsim.prefix import format_addr
+
+RESERVED_NAME = "default"
+
+
+def vpc_json(vpc: Vpc) -> dict[str, Any]:
+    """A VPC as the vendor writes it."""
+    return {
+        "vpcId": vpc.id,
+        "name": vpc.name,
+        "cidr": str(vpc.cidr),
+        "ipv6Cidr": "",
+        "description": vpc.description,
+        "isDefault": False,
+        "relay": vpc.relay,
+        "secondaryCidr": [],
+        "createdTime": format_utc(vpc.created_at_ns),
+        "tags": [],
+    }
+
+
+def own_vpc(call: Call, view: View, vpc_id: str) -> Vpc:
+    """The caller's VPC with this id, in the region asked.
+
+    Raises:
+        NotFoundError: there is none, or it is another's, or elsewhere.
+    """
+    vpc = view.vpc(check_id("vpc", vpc_id))
+    return vpc if vpc.region == call.region else view.vpc(f"{vpc_id} in {call.region}")
+
+
+def create_vpc(call: Call) -> Reply:
+    """POST /v1/vpc."""
+    name, cidr = call.text("name"), call.text("cidr")
+    description = call.text("description", "")
+    made = edit.CreateVpc(name, call.region, cidr, description=description)
+    return call.change(lambda _: (made,), lambda vpc: {"vpcId": vpc.id})
+
+
+def list_vpcs(call: Call) -> Reply:
+    """GET /v1/vpc."""
+    wanted = {i for i in call.query.get("vpcIds", "").split(",") if i}
+    only_default = call.query.get("isDefault", "").lower() == "true"
+
+    def look(view: View) -> list[Vpc]:
+        found = [vpc for vpc in view.vpcs.values() if vpc.region == call.region]
+        return [vpc for vpc in found if not only_default and (not wanted or vpc.id in wanted)]
+
+    return Reply(body=dump(page("vpcs", call.read(look), lambda vpc: vpc.id, vpc_json, call.query)))
+
+
+def show_vpc(call: Call) -> Reply:
+    """GET /v1/vpc/{vpcId}."""
+
+    def look(view: View) -> dict[str, Any]:
+        vpc = own_vpc(call, view, call.params["vpcId"])
+        subnets = [subnet_json(view, subnet) for subnet in view.subnets_of(vpc.id)]
+        return {"vpc": {**vpc_json(vpc), "subnets": subnets}}
+
+    return Reply(body=dump(call.read(look)))
+
+
+def update_vpc(call: Call) -> Reply:
+    """PUT /v1/vpc/{vpcId}?modifyAttribute. What is absent stays."""
+    name, description = call.text("name"), member(call.body, "description", str, None)
+
+    def plan(view: View) -> tuple[edit.Edit[Any], ...]:
+        vpc = own_vpc(call, view, call.params["vpcId"])
+        return (edit.UpdateVpc(vpc.id, name=name, description=description),)
+
+    return call.change(plan)
+
+
+def delete_vpc(call: Call) -> Reply:
+    """DELETE /v1/vpc/{vpcId}."""
+    return call.change(lambda view: (edit.DeleteVpc(own_vpc(call, view, call.params["vpcId"]).id),))
+
+
+def open_relay(call: Call) -> Reply:
+    """PUT /v1/vpc/openRelay/{vpcId}."""
+    return call.change(lambda view: (edit.SetRelay(own_vpc(call, view, call.params["vpcId"]).id, relay=True),))
+
+
+def shut_relay(call: Call) -> Reply:
+    """PUT /v1/vpc/shutdownRelay/{vpcId}."""
+    return call.change(lambda view: (edit.SetRelay(own_vpc(call, view, call.params["vpcId"]).id, relay=False),))
+
+
+def used_addresses(call: Call) -> Reply:
+    """GET /v1/vpc/{vpcId}/privateIpAddressInfo: which of the asked addresses are an instance's."""
+    wanted = {a for a in call.query.get("privateIpAddresses", "").split(",") if a}
+
+    def look(view: View) -> list[dict[str, Any]]:
+        vpc = own_vpc(call, view, call.params["vpcId"])
+        found = [(format_addr(inst.addr), inst) for inst in view.instances_of(vpc.id)]
+        return [
+            {
+                "privateIpAddress": addr,
+                "cidr": str(view.subnet(inst.subnet_id).cidr),
+                "privateIpAddressType": "BCC",
+                "createdTime": format_utc(vpc.created_at_ns),
+            }
+            for addr, inst in found
+            if not wanted or addr in wanted
+        ]
+
+    return Reply(body=dump({"vpcPrivateIpAddresses": call.read(look)}))
