@@ -19,7 +19,6 @@ from netsim.dataplane.fib import Fib
 from netsim.prefix import ANY, MAX_ADDR, Prefix, parse_prefix, prefix_of
 from tests.reference import interval_table, linear_lpm
 
-REAL_FIB = Path(__file__).parents[3] / "shared" / "data" / "fib" / "internet2-atla.csv.gz"
 NOTHING = np.zeros(0, np.int64)
 
 Pairs = list[tuple[Prefix, Prefix]]
@@ -155,9 +154,8 @@ def test_a_vpc_with_many_rules_is_compiled_by_columns_to_the_same_table() -> Non
     assert len(table.direct) == 0
 
 
-@pytest.mark.skipif(not REAL_FIB.exists(), reason="no forwarding table of a real router here")
-def test_a_real_routers_table_agrees_with_a_dict_for_each_length() -> None:
-    with gzip.open(REAL_FIB, "rt") as file:
+def test_a_real_routers_table_agrees_with_a_dict_for_each_length(shared_data: Path) -> None:
+    with gzip.open(shared_data / "fib" / "internet2-atla.csv.gz", "rt") as file:
         prefixes = [parse_prefix(row["prefix"]) for row in csv.DictReader(file)]
     by_length: dict[int, dict[int, int]] = {}
     for i, prefix in enumerate(prefixes):
