@@ -143,9 +143,14 @@ class Lab(Names, Recording, Proofs):
         The flows run first, in a network that has seen no other packet; when the queues they
         filled are empty again, the probes follow.
         """
+        is_run = any(expectation.is_about_flow for expectation in self.topology.expect)
+        return self.verdicts(self.run(progress=progress, notice=notice) if is_run else None)
+
+    def verdicts(self, result: RunResult | None) -> list[Verdict]:
+        """As `check`, after a run: flows by its figures; for the paths, packets are sent now."""
         flows: dict[str, dict[str, Any]] = {}
-        if any(expectation.is_about_flow for expectation in self.topology.expect):
-            flows = {flow["name"]: flow for flow in self.run(progress=progress, notice=notice).to_dict()["flows"]}
+        if result is not None:
+            flows = {flow["name"]: flow for flow in result.to_dict()["flows"]}
             let_settle(self)
         network = self.network()
         return [check_expectation(self, expectation, flows, network) for expectation in self.topology.expect]

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 @subcommand("run", example="netsim run shop.netsim.yaml --out out/shop", formats=("table", "json", "csv"))
 @click.argument("file", metavar="[FILE]", required=False)
 @click.option("--duration", type=DURATION, metavar="S", help="Emulated time (default: until the last flow ends).")
-@click.option("--out", "folder", metavar="DIR", help="Write result.json, samples.csv, bandwidth.svg, topology.svg.")
+@click.option(
+    "--out",
+    "folder",
+    metavar="DIR",
+    help="Write report.html, and what is in it as result.json, samples.csv, bandwidth.svg, topology.svg.",
+)
 @click.option(
     "--capture",
     "--pcap",
@@ -53,12 +58,13 @@ def command(
         lab.capture(name, path)
     with Progress(settings, f"run {lab.topology.name}") as progress:
         result = lab.run(duration, progress=progress, notice=settings.note)
-    if out is not None:
-        _write_folder(out, lab, result)
-        settings.note(f"wrote {out}/result.json, samples.csv, bandwidth.svg, topology.svg")
     if captures:
         lab.write_captures()
+    chart = "" if out is None else _write_files(out, lab, result)
     report(settings, lab, result)
+    if out is not None:
+        _write_page(out, lab, result, chart)
+        settings.note(f"wrote {out}/report.html, result.json, samples.csv, bandwidth.svg, topology.svg")
 
 
 def report(settings: Settings, lab: Lab, result: RunResult) -> None:
@@ -76,13 +82,27 @@ def report(settings: Settings, lab: Lab, result: RunResult) -> None:
             print_line(line)
 
 
-def _write_folder(out: Path, lab: Lab, result: RunResult) -> None:
+def _write_files(out: Path, lab: Lab, result: RunResult) -> str:
+    """All but the page; the chart, which that has too."""
     from netsim.cli.topology_svg import topology_svg
     from netsim.monitor.chart import bandwidth_chart
     from netsim.monitor.export import to_csv
 
     name = lab.topology.name
+    chart = bandwidth_chart(lab.monitor, title=f"{name}: peer connection bandwidth")
     write_file(out / "result.json", json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     write_file(out / "samples.csv", to_csv(lab.monitor.samples()))
-    write_file(out / "bandwidth.svg", bandwidth_chart(lab.monitor, title=f"{name}: peer connection bandwidth"))
+    write_file(out / "bandwidth.svg", chart)
     write_file(out / "topology.svg", topology_svg(lab.inventory, name))
+    return chart
+
+
+def _write_page(out: Path, lab: Lab, result: RunResult, chart: str) -> None:
+    """The report. It sends the probes that the file's expectations ask for: nothing is read off the lab after."""
+    from netsim.cli.report import report_html
+    from netsim.cli.topology_svg import topology_svg
+
+    picture = topology_svg(lab.inventory, lab.topology.name)
+    verdicts = lab.verdicts(result)
+    page = report_html(result.to_dict(), topology_svg=picture, bandwidth_svg=chart, verdicts=verdicts)
+    write_file(out / "report.html", page)

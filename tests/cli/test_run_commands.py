@@ -94,12 +94,13 @@ def test_the_same_seed_is_the_same_run_byte_for_byte(capsys: Capsys) -> None:
 
 
 @pytest.mark.slow
-def test_run_out_writes_four_whole_files(capsys: Capsys, tmp_path: Path) -> None:
+def test_run_out_writes_five_whole_files(capsys: Capsys, tmp_path: Path) -> None:
     folder = tmp_path / "out 一" / "shop"
     code, out, err = run(capsys, "run", "--json", "--out", str(folder))
     assert code == 0
-    assert err == f"netsim: wrote {folder}/result.json, samples.csv, bandwidth.svg, topology.svg\n"
-    assert {path.name for path in folder.iterdir()} == {"result.json", "samples.csv", "bandwidth.svg", "topology.svg"}
+    names = ["report.html", "result.json", "samples.csv", "bandwidth.svg", "topology.svg"]
+    assert err == f"netsim: wrote {folder}/{', '.join(names)}\n"
+    assert {path.name for path in folder.iterdir()} == set(names)
     assert json.loads((folder / "result.json").read_text(encoding="utf-8")) == json.loads(out)
     rows = list(csv.DictReader(io.StringIO((folder / "samples.csv").read_text(encoding="utf-8"))))
     assert len(rows) == len(json.loads(out)["samples"])
