@@ -215,31 +215,47 @@ def test_what_carries_something_is_no_duplicate(fields: dict[str, int]) -> None:
     assert end.tcb.dupacks == 0
 
 
-def test_hystart_slows_down_when_the_round_trip_grows_and_ends_after_five_rounds() -> None:
-    """RFC 9406: 20 ms, then 24.1 ms: past the threshold of 4 ms; a quarter of the growth from then on."""
+def in_blocks(cc: ScalarReno, rtts_ms: list[float], una: int = 0, max_nxt: int = 10**6) -> None:
+    for rtt_ms in rtts_ms:
+        cc.on_ack(1000, cc.cwnd, una, max_nxt, round(rtt_ms * MS))
+
+
+def test_slow_start_slows_down_when_the_round_trip_grows() -> None:
+    """20 ms is the least; five samples of 24 ms and more are 4 ms above: a quarter of the growth from then on."""
     cc = ScalarReno(1000)
-    nxt = 10_000
-    for rtt_ns in (20 * MS, 24_100_000):
-        for _ in range(10):
-            cc.on_ack(1000, cc.cwnd, nxt - 10_000 + 1, nxt, rtt_ns)
-        nxt += 20_000
-        cc.round_end = nxt - 20_000
-    assert cc.in_css and cc.css_base_ns == 24_100_000
-    before = cc.cwnd
-    cc.on_ack(1000, cc.cwnd, 0, 0, 25 * MS)
-    assert cc.cwnd == before + 250
-    for k in range(5):
+    in_blocks(cc, [20, 30, 30, 30, 30, 23.9, 30, 30, 30, 30])
+    assert (cc.cwnd, cc.css_round) == (20_000, 0)
+    in_blocks(cc, [24, 25, 26, 27, 28])
+    assert (cc.cwnd, cc.css_round) == (25_000, 1)
+    in_blocks(cc, [24])
+    assert cc.cwnd == 25_250
+
+
+def test_slow_start_ends_if_a_round_later_the_round_trip_is_still_long() -> None:
+    cc = ScalarReno(1000)
+    in_blocks(cc, [20, *[25] * 9])
+    assert cc.css_round == 1
+    in_blocks(cc, [25] * 5)
+    assert cc.ssthresh == MOST, "within the round the window has had no time to show"
+    in_blocks(cc, [25] * 5, una=10**6, max_nxt=2 * 10**6)
+    assert cc.ssthresh == cc.cwnd < MOST
+
+
+def test_slow_start_ends_after_five_slow_rounds() -> None:
+    cc = ScalarReno(1000)
+    in_blocks(cc, [20, *[25] * 9])
+    for k in range(1, 6):
         assert cc.ssthresh == MOST, k
-        cc.on_ack(1000, cc.cwnd, cc.round_end, cc.round_end + 1, 25 * MS)
+        in_blocks(cc, [20], una=k * 10**6, max_nxt=(k + 1) * 10**6)
     assert cc.ssthresh == cc.cwnd
 
 
-def test_hystart_goes_back_when_the_round_trip_falls_again() -> None:
+def test_long_paths_may_vary_by_16_ms_at_most() -> None:
     cc = ScalarReno(1000)
-    cc.in_css, cc.css_base_ns, cc.round_end = True, 30 * MS, 10**9
-    for _ in range(8):
-        cc.on_ack(1000, cc.cwnd, 1, 10**9, 29 * MS)
-    assert not cc.in_css
+    in_blocks(cc, [400, *[415.9] * 9])
+    assert cc.css_round == 0
+    in_blocks(cc, [416] * 5)
+    assert cc.css_round == 1
 
 
 # ------------------------------------------------------------------------------------- what goes, and when

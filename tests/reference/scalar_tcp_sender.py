@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.reference.scalar_reno import ScalarReno
+from tests.reference.scalar_reno import ScalarReno, first_window
 from tests.reference.scalar_segment import (
     ACK,
     BULK,
@@ -104,6 +104,7 @@ class Sender:
 
     def new_ack(self, ack: int, segment: Segment, now: int) -> None:
         acked, flight_before = ack - self.una, self.nxt - self.una
+        passes_nxt = ack > self.nxt
         self.una = ack
         self.nxt = max(self.nxt, ack)
         self.timeouts = self.dupacks = 0
@@ -112,6 +113,8 @@ class Sender:
         restarts_timer = True
         if not self.is_in_recovery:
             cc.on_ack(acked, flight_before, ack, self.max_nxt, rtt_ns)
+            if passes_nxt:  # after a timeout the peer had the rest: nothing is out, so no burst (RFC 5681 section 4.1)
+                cc.cwnd = min(cc.cwnd, first_window(self.smss))
         elif ack >= self.recover:
             cc.cwnd = min(cc.ssthresh, max(self.nxt - self.una, self.smss) + self.smss)
             self.is_in_recovery = False
@@ -239,7 +242,10 @@ class Sender:
             return
         else:
             if self.timeouts == 0:
+                before = self.cc.ssthresh
                 self.cc.halve(self.max_nxt - self.una)
+                if self.is_in_recovery:  # whose loss has been answered, and whose window is inflated
+                    self.cc.ssthresh = min(self.cc.ssthresh, before)
             self.timeouts += 1
             self.n_timeouts += 1
             self.cc.cwnd = self.smss
