@@ -13,6 +13,7 @@ from netsim.controlplane.inventory import Inventory
 from netsim.kernel import capability
 from netsim.kernel.deploy import deploy, destroy
 from netsim.kernel.journal import Journal
+from netsim.kernel.namespace import inside
 from netsim.kernel.planner import plan
 from netsim.topology_file import load_topology
 from tests.cli_process import ROOT
@@ -177,6 +178,43 @@ def test_a_delay_lies_between_routers_that_do_not_notice(real_kernel: None, jour
         assert prober.ask("web-1", "db-1", size_bytes=1401, df=True) == Answer(3, 4, "192.168.0.1", 1400)
     finally:
         destroy(name, journal=journal)
+
+
+def test_a_source_that_is_the_far_routers_own_address_is_no_martian(build: Build) -> None:
+    """VPCs may overlap: 10.200.0.9 is an instance here and the router over there."""
+    inventory = Inventory()
+    inventory.apply(
+        e.CreateAccount("acme"),
+        e.CreateVpc("near", "bj", "10.200.0.0/24", "acme"),
+        e.CreateVpc("far", "bj", "10.200.0.0/16", "acme"),
+        e.CreateSubnet("near", "s", "10.200.0.0/28"),
+        e.CreateSubnet("far", "same", "10.200.0.8/29"),
+        e.CreateSubnet("far", "other", "10.200.5.0/24"),
+        e.CreateInstance("n1", "near/s", "10.200.0.9"),
+        e.CreateInstance("f1", "far/other", "10.200.5.10"),
+        e.CreatePeerConn("near", "far", 100, "near-far", "to-far", "to-near"),
+        e.CreateRoute("near", "0.0.0.0/0", "10.200.5.0/24", "to-far"),
+    )
+    prober = Prober(build(inventory))
+    assert prober.arrival("n1", "f1") == (62, 0)
+    assert prober.ask("n1", "f1") is None, "the answer ends at the far router, whose address it is there"
+
+
+def test_each_namespace_has_its_settings(build: Build) -> None:
+    """Whatever the host's are: some are inherited, and some of the host's would break routing here."""
+    inventory = two_vpcs()
+    deployed = build(inventory)
+    for space in plan(inventory, deployed.name).namespaces:
+        with inside(space.name):
+            found = {path: (Path("/proc/sys/net") / path).read_text().strip() for path, _ in space.sysctls}
+            late = [(Path("/proc/sys/net") / path).read_text().strip() for path, _ in space.device_sysctls]
+            filters = [
+                (Path("/proc/sys/net/ipv4/conf") / device.name / "rp_filter").read_text().strip()
+                for device in space.devices
+            ]
+        assert found == dict(space.sysctls)
+        assert late == [value for _, value in space.device_sysctls]
+        assert set(filters) == {"0"}
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3])

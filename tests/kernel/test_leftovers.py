@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,8 +121,8 @@ def test_a_deployment_that_lost_a_namespace_is_built_again(journal: Journal, nam
 # ------------------------------------------------------------------------------------ kill -9
 
 
-def start(journal: Journal, *args: str) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "NETSIM_RUN_DIR": str(journal.path), "PYTHONPATH": str(ROOT)}
+def start(journal: Journal, *args: str, **env: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "NETSIM_RUN_DIR": str(journal.path), "PYTHONPATH": str(ROOT), **env}
     return subprocess.Popen(
         [sys.executable, "-m", "netsim", *args], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -180,6 +181,22 @@ def _time_of_a_deploy(journal: Journal, name: str) -> float:
     assert process.wait(60) == 0
     assert destroy(name, journal=journal)
     return took_s
+
+
+def test_what_a_killed_deploy_started_is_waited_for(journal: Journal, name: str, tmp_path: Path) -> None:
+    """Its `ip` may still be making namespaces: cleanup comes after that, not in between."""
+    real = shutil.which("ip")
+    slow = tmp_path / "ip"
+    slow.write_text(f'#!/bin/sh\ncase "$*" in *-batch*) sleep 1;; esac\nexec {real} "$@"\n')
+    slow.chmod(0o755)
+    process = start(journal, "deploy", str(FILE), "--name", name, PATH=f"{tmp_path}:{os.environ['PATH']}")
+    wait_for_phase(journal, name, "building", process)
+    time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert cleanup(journal=journal) == [name]
+    time.sleep(1.2)
+    assert not pinned(f"netsim.{name}.")
 
 
 def test_a_deploy_after_a_killed_one_starts_from_nothing(journal: Journal, name: str) -> None:
