@@ -13,6 +13,7 @@ from typing import Any
 
 from netsim.dataplane.batch import (
     ACK,
+    DF,
     ERROR,
     FIN,
     KEPT,
@@ -21,7 +22,6 @@ from netsim.dataplane.batch import (
     PROTO_ICMP,
     PROTO_TCP,
     PROTO_UDP,
-    PSH,
     QUIET,
     REPLY,
     RST,
@@ -49,7 +49,7 @@ from netsim.dataplane.row import (
     TTL,
     WINDOW,
 )
-from netsim.dataplane.tcp_numbers import M32, initial_number
+from netsim.dataplane.tcp_numbers import M32
 from netsim.jit import kernel
 
 NO_ANSWER, ANSWER = range(2)
@@ -62,7 +62,6 @@ MAX_QUOTE_BYTES = MAX_ERROR_BYTES - PLAIN_HEADER_BYTES - ICMP_HEADER_BYTES
 ECHO_REPLY, UNREACHABLE, SOURCE_QUENCH, REDIRECT, ECHO_REQUEST, TIME_EXCEEDED, PARAMETER_PROBLEM = 0, 3, 4, 5, 8, 11, 12
 PROTOCOL_UNREACHABLE, PORT_UNREACHABLE = 2, 3
 TCP_RST_BYTES = 40
-MAX_WINDOW = 65_535
 
 
 @kernel
@@ -118,8 +117,8 @@ def make_error(row: Any, other: Any, src: int, dst: int, type_and_code: int, mtu
     if row[FLAGS] & MF:
         quoted_mf = 1
     other[L4] = type_and_code | mtu_bytes << 16 | row[TTL] << 32 | row[SIZE] << 40 | quoted_mf << 56
-    if row[ROLE] & REPLY and row[PROTO] == PROTO_TCP:
-        other[L4] = other[L4] | (row[L4] >> 32 & 31) << 58  # which answer is quoted: SYN-ACK, ACK or reset
+    if row[PROTO] == PROTO_TCP:  # with the numbers, which stay, all there is to know of a segment nobody keeps
+        other[L4] = other[L4] | (row[FLAGS] & DF) << 57 | (row[L4] >> 32 & 31) << 58
     other[SRC] = src
     other[DST] = dst
     other[SIZE] = PLAIN_HEADER_BYTES + ICMP_HEADER_BYTES + min(row[SIZE], MAX_QUOTE_BYTES)
@@ -135,7 +134,7 @@ def make_answer(row: Any, other: Any, is_open: int, payload_bytes: int) -> int:
     `payload_bytes` is what it carries above layer 4.
 
     Echo requests are echoed; closed UDP ports and unknown protocols get 3/3 and 3/2; closed TCP
-    ports get RST; an open one takes SYN with SYN-ACK and acknowledges PSH and FIN. Answers are
+    ports get RST, and so does what finds no end on an open one (`tcp_listen.py`). Answers are
     not answered, nor are QUIET packets, nor what comes from no single host (RFC 1122 section 3.2.2).
     """
     if row[ROLE] != ORIGINAL or row[FLAGS] & QUIET or is_unforwardable(row[SRC]):
@@ -162,7 +161,7 @@ def make_answer(row: Any, other: Any, is_open: int, payload_bytes: int) -> int:
         other[SIZE] = row[SIZE] - row[HEADER] + PLAIN_HEADER_BYTES
     else:
         tcp_flags = l4 >> 32 & 0xFF
-        says = tcp_answer(tcp_flags, is_open)
+        says = tcp_answer(tcp_flags)
         if says == 0:
             return NO_ANSWER
         other[L4] = l4 >> 16 & 0xFFFF | (l4 & 0xFFFF) << 16 | says << 32
@@ -175,10 +174,7 @@ def make_answer(row: Any, other: Any, is_open: int, payload_bytes: int) -> int:
 
 @kernel(is_inline=False)
 def number_answer(row: Any, other: Any, says: int, payload_bytes: int) -> None:
-    """Sequence and acknowledgment number and window of the segment that answers the one in hand.
-
-    Source: RFC 9293 section 3.10.7.1 for resets.
-    """
+    """Sequence and acknowledgment number and window of the reset that answers the segment in hand."""
     tcp_flags = row[L4] >> 32 & 0xFF
     after = row[TCP_SEQ] + payload_bytes
     if tcp_flags & SYN:
@@ -187,36 +183,22 @@ def number_answer(row: Any, other: Any, says: int, payload_bytes: int) -> None:
         after += 1
     after = after & M32
     other[TCP_SEQ] = row[TCP_ACK]
-    other[TCP_ACK] = after
-    other[WINDOW] = MAX_WINDOW
+    other[TCP_ACK] = 0
+    other[WINDOW] = 0
     other[TS_ECHO] = 0
-    if says & RST:
-        other[WINDOW] = 0
-        if says & ACK:
-            other[TCP_SEQ] = 0
-        else:
-            other[TCP_ACK] = 0
-    elif says & SYN:
-        other[TCP_SEQ] = initial_number(row[DST], row[SRC], row[L4] >> 16 & 0xFFFF, row[L4] & 0xFFFF)
-        other[TCP_ACK] = row[TCP_SEQ] + 1 & M32
+    if says & ACK:
+        other[TCP_SEQ] = 0
+        other[TCP_ACK] = after
 
 
 @kernel
-def tcp_answer(tcp_flags: int, is_open: int) -> int:
-    """The flags of the segment a port answers with, 0 for none (RFC 9293 section 3.10.7)."""
+def tcp_answer(tcp_flags: int) -> int:
+    """The flags of the segment that refuses one with these, 0 for none (RFC 9293 section 3.10.7.1)."""
     if tcp_flags & RST:
         return 0
-    if not is_open:
-        if tcp_flags & ACK:
-            return RST
-        return RST | ACK
-    if tcp_flags & SYN:
-        if tcp_flags & ACK:
-            return 0
-        return SYN | ACK
-    if tcp_flags & (FIN | PSH):
-        return ACK
-    return 0
+    if tcp_flags & ACK:
+        return RST
+    return RST | ACK
 
 
 @kernel

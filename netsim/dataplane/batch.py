@@ -40,7 +40,7 @@ COLUMNS: dict[str, Any] = {
     "tcp_seq": np.int64,  # of a TCP segment (and of an error about one), as in its header; else 0
     "tcp_ack": np.int64,
     "window": np.int32,  # the header field, 0..65535
-    "ts_echo": np.int32,  # TSecr of the timestamps option, 31 bits; TSval follows from sent_at_ns
+    "ts_echo": np.int32,  # TSecr of an end's segment, 31 bits (TSval is sent_at_ns); of somebody's SYN its MSS option
 }
 BYTES_PER_PACKET = sum(np.dtype(dtype).itemsize for dtype in COLUMNS.values())
 
@@ -128,10 +128,10 @@ def pack_error(
     """`l4` of an ICMP error the emulator made: what it says, and how the quoted packet looked.
 
     Type in bits 0-7, code 8-15, next-hop MTU 16-31 (0 unless 3/4), and of the packet as
-    received: TTL 32-39, size 40-55, more-fragments bit 56. Of a quoted *reply*, whose bytes
-    nobody keeps, also don't-fragment bit 57 and the TCP flags FIN..ACK 58-62 (0: a reset, as
-    its request calls for). Which packet: `(flow, seq)` and the REPLY bit of `role`. With ports
-    absent (non-first fragments) no error is ever made.
+    received: TTL 32-39, size 40-55, more-fragments bit 56. Of a quoted TCP segment, whose bytes
+    perhaps nobody keeps, also don't-fragment bit 57 and the TCP flags FIN..ACK 58-62. Which packet:
+    `(flow, seq)` and the REPLY bit of `role`. With ports absent (non-first fragments) no error is
+    ever made.
     """
     quoted = quoted_ttl << 32 | quoted_size_bytes << 40 | quoted_mf << 56 | quoted_df << 57 | quoted_tcp_flags << 58
     return icmp_type | code << 8 | mtu_bytes << 16 | quoted

@@ -497,8 +497,8 @@ class ScalarForward:
     @staticmethod
     def icmp_error(packet: Packet, src: int, dst: int, icmp_type: int, code: int, mtu: int = 0) -> Packet:
         quoted = packet.ttl << 32 | packet.size << 40 | packet.mf << 56
-        if packet.role == REPLY and packet.proto == TCP:
-            quoted |= (packet.l4 >> 32 & 31) << 58
+        if packet.proto == TCP:
+            quoted |= packet.df << 57 | (packet.l4 >> 32 & 31) << 58
         return replace(
             packet,
             src=src, dst=dst, proto=ICMP, size=20 + 8 + min(packet.size, 576 - 28), ttl=64, header=20, frag_offset=0,
