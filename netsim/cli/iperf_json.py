@@ -24,6 +24,8 @@ Facts = dict[str, Any]
 
 NO_CPU = dict.fromkeys(("host_total", "host_user", "host_system", "remote_total", "remote_user", "remote_system"), 0)
 CONGESTION = "reno"
+TCP_BLOCK_BYTES = 131_072
+"""What iperf3 hands to TCP at once; a TCP that is emulated never waits for more."""
 
 
 def to_json(result: Throughput, target: str) -> Facts:
@@ -67,7 +69,7 @@ def start_json(plan: ThroughputPlan, target: str, start_ns: int, result: Through
     facts["test_start"] = {
         "protocol": "UDP" if plan.is_udp else "TCP",
         "num_streams": plan.streams,
-        "blksize": plan.block_bytes if plan.is_udp else plan.segment_bytes,
+        "blksize": plan.block_bytes if plan.is_udp else TCP_BLOCK_BYTES,
         "omit": _seconds(plan.omit_ns),
         "duration": _seconds(plan.duration_ns),
         "bytes": 0,
@@ -90,6 +92,7 @@ def _interval(plan: ThroughputPlan, interval: Interval) -> Facts:
             if not is_sum:
                 rtt_us = reading.rtt_ns // NS_PER_US
                 facts |= {"snd_cwnd": reading.cwnd_bytes, "snd_wnd": reading.window_bytes, "rtt": rtt_us}
+                facts |= {"rttvar": reading.rtt_deviation_ns // NS_PER_US, "pmtu": reading.path_bytes}
         return facts | {"omitted": interval.is_omitted, "sender": not plan.is_reverse}
 
     streams = [{"socket": stream_id(k), **entry(reading, is_sum=False)} for k, reading in enumerate(interval.streams)]

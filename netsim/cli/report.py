@@ -146,13 +146,13 @@ def _tcp(flows: Sequence[Facts]) -> str:
             (flow["from"], ""),
             (flow["to"], ""),
             (format_rate(flow["goodput_bps"]), "n"),
-            (f"{flow['tcp']['retransmits']:,}", "n"),
-            (f"{flow['tcp']['timeouts']:,}", "n"),
-            (_ms(flow["tcp"]["srtt_ms"]), "n"),
-            (f"{flow['tcp']['cwnd_bytes']:,} bytes", "n"),
+            (f"{flow['retransmits']:,}", "n"),
+            (f"{flow['timeouts']:,}", "n"),
+            (_ms(flow["srtt_ms"]), "n"),
+            (f"{flow['cwnd_bytes']:,} bytes", "n"),
         ]
         for flow in flows
-        if flow.get("tcp")
+        if flow["kind"] == "tcp"
     ]
     return "\n" + _table("tcp", "TCP: round trip and window as they were at the end.", TCP_HEADS, rows) if rows else ""
 

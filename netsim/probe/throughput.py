@@ -19,7 +19,7 @@ import numpy as np
 from netsim.dataplane import row as rows
 from netsim.dataplane import state as m
 from netsim.dataplane.batch import ORIGINAL
-from netsim.dataplane.tcb import B_MAX_NXT, B_SND_WND
+from netsim.dataplane.tcb import B_MAX_NXT, B_PATH_LIMIT, B_RTTVAR, B_SND_WND
 from netsim.emulator import Emulator
 from netsim.errors import UsageError
 from netsim.probe.limit import Limit, find_limit
@@ -52,7 +52,7 @@ class ThroughputPlan:
         interval_ns: between readings; 0: one for the whole.
         omit_ns: before the measurement, with readings that don't count.
         rate_bps: payload bit/s of each stream; None: as fast as TCP goes.
-        block_bytes: data in a UDP datagram.
+        block_bytes: data in a UDP datagram; TCP packs segments itself.
         segment_bytes: the largest TCP segment, as the MSS option has it.
         streams: how many at once.
         is_reverse: the other end sends.
@@ -111,7 +111,8 @@ class ThroughputPlan:
 class Reading(NamedTuple):
     """What one stream did: cumulative, or during an interval; from `jitter_ns` on, as it is at its end.
 
-    Packets are datagrams of UDP; `retransmits`, `cwnd_bytes`, `window_bytes` and `rtt_ns` are of TCP.
+    Packets are datagrams of UDP; `retransmits`, and what follows `jitter_ns`, are of TCP: congestion window,
+    receiver's window, smoothed round trip and its deviation, and the largest packet the path takes.
     """
 
     sent_bytes: int = 0
@@ -124,6 +125,8 @@ class Reading(NamedTuple):
     cwnd_bytes: int = 0
     window_bytes: int = 0
     rtt_ns: int = 0
+    rtt_deviation_ns: int = 0
+    path_bytes: int = 0
 
     def since(self, before: Reading) -> Reading:
         """The difference, with the levels of now."""
@@ -310,6 +313,8 @@ def _readings(emulator: Emulator, flows: Sequence[RunningFlow], plan: Throughput
             cwnd_bytes=int(measures[n, m.M_CWND_BYTES]),
             window_bytes=int(end[B_SND_WND]),
             rtt_ns=max(0, int(measures[n, m.M_SRTT_NS])),
+            rtt_deviation_ns=int(end[B_RTTVAR]),
+            path_bytes=int(end[B_PATH_LIMIT]),
         )
         for n, end in zip(numbers, ends, strict=True)
     )

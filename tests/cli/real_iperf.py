@@ -48,7 +48,7 @@ def shape(text: str) -> list[str]:
     text = re.sub(r"\d+\.\d{3} ms", "J ms", text)
     text = re.sub(r"\d+/\d+ \([\d.]+%\)", "L/L (P%)", text)
     text = re.sub(r"(bits/sec  )\d+(  )", r"\1N\2", text)
-    return re.sub(r"(bits/sec  )[ \d]{3}(   )", r"\1RRR\2", text).splitlines()
+    return re.sub(r"(bits/sec  )[ \d]{3}(?=   |#)", r"\1RRR", text).splitlines()
 
 
 def _same_width(found: re.Match[str]) -> str:

@@ -32,6 +32,7 @@ def run_json(capsys: Capsys, *args: str, file: Path = SHOP) -> Any:
 
 
 UDP = ["-u", "-b", "5M", "-t", "2"]
+TCP = ["-b", "4M", "-t", "2"]
 LIKE_IPERF3 = {
     "udp": UDP,
     "udp streams": [*UDP, "-P", "2"],
@@ -39,6 +40,11 @@ LIKE_IPERF3 = {
     "udp omit": [*UDP, "-O", "1"],
     "udp reverse streams": [*UDP, "-R", "-P", "2"],
     "udp length": ["-u", "-b", "2M", "-t", "1", "-i", "0.5", "-l", "500"],
+    "tcp": TCP,
+    "tcp streams": [*TCP, "-P", "2"],
+    "tcp reverse": [*TCP, "-R"],
+    "tcp reverse streams": [*TCP, "-R", "-P", "2"],
+    "tcp omit": [*TCP, "-O", "1"],
 }
 
 
@@ -116,6 +122,29 @@ def test_what_the_cap_drops_is_lost_and_the_cap_is_named(capsys: Capsys) -> None
     reverse = run_json(capsys, "web-1", "db-1", "-u", "-b", "20M", "-l", "1000", "-t", "1", "-R")
     assert reverse["end"]["limited_by"] == "shop-data, data to shop"
     assert reverse["start"]["connected"][0]["local_host"] == "192.168.0.10"
+
+
+@pytest.mark.parametrize("args", [[], ["-R"], ["-P", "3"], ["-O", "1", "-i", "0.7"], ["-b", "2M"]])
+def test_sums_of_tcp_are_those_of_the_intervals(args: list[str], capsys: Capsys) -> None:
+    document = run_json(capsys, "web-1", "db-1", "-t", "3", *args)
+    assert_sums(document, is_reverse="-R" in args)
+    end = document["end"]
+    assert sum(stream["receiver"]["bytes"] for stream in end["streams"]) == end["sum_received"]["bytes"]
+    assert sum(stream["sender"]["retransmits"] for stream in end["streams"]) == end["sum_sent"]["retransmits"]
+
+
+def test_tcp_fills_the_cap_and_says_so(capsys: Capsys) -> None:
+    """10 Mbit/s of 1400-byte packets, 1348 of them data; a window of half a second there and back by then."""
+    end = run_json(capsys, "web-1", "db-1", "-t", "20", "-O", "5")["end"]
+    assert 0.95 <= end["sum_received"]["bits_per_second"] / (10e6 * 1348 / 1400) <= 1.01
+    assert end["limited_by"] == "shop-data, shop to data"
+    assert end["streams"][0]["sender"]["min_rtt"] > 60_000
+
+
+def test_a_tcp_rate_is_kept(capsys: Capsys) -> None:
+    end = run_json(capsys, "web-1", "db-1", "-t", "5", "-O", "1", "-b", "3M")["end"]
+    assert end["sum_sent"]["bits_per_second"] == pytest.approx(3e6, rel=0.01)
+    assert end["limited_by"] is None
 
 
 def test_what_is_on_its_way_is_not_lost(capsys: Capsys) -> None:

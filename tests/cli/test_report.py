@@ -161,10 +161,10 @@ def test_the_same_run_is_the_same_page(written: Path, tmp_path: Path) -> None:
 def test_names_can_not_command_the_page() -> None:
     name = '<script>alert("x")</script>&\x07'
     flow: dict[str, Any] = {
-        "name": name, "from": name, "to": name, "kind": "udp", "packets_sent": 1, "packets_received": 0,
+        "name": name, "from": name, "to": name, "kind": "tcp", "packets_sent": 1, "packets_received": 0,
         "loss_ratio": 1.0, "offered_bps": 8.0, "throughput_bps": 0.0, "goodput_bps": 0.0, "jitter_ms": 0.0,
         "latency_ms": {"mean": None, "p99": None},
-        "tcp": {"retransmits": 1, "timeouts": 0, "srtt_ms": None, "cwnd_bytes": 14480},
+        "retransmits": 1, "timeouts": 0, "srtt_ms": None, "cwnd_bytes": 14480,
         "fair_share_bps": 8.0, "bottleneck": {"text": name},
     }  # fmt: skip
     facts = {
