@@ -17,7 +17,7 @@ PIP_TOOLS := pip-tools==7.6.2
 # Colour codes and a user's PYTHONPATH have no business in what is installed or tested.
 unexport PYTHONPATH PYTHONHOME
 
-.PHONY: help demo test test-long check lint format lock clean
+.PHONY: help demo test test-long check bench bench-compare lint format lock clean
 .DEFAULT_GOAL := help
 
 help: ## Say what each target does
@@ -33,6 +33,12 @@ test-long: $(VENV)/dev.stamp ## Run the tests with many more random networks, ta
 	NETSIM_LONG=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: lint test ## All that a change must pass: lint, then test
+
+bench: $(VENV)/bench.stamp ## Measure netsim beside others; results go to benchmarks/ (BENCH_ARGS=--quick: a look)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+bench-compare: $(VENV)/bench.stamp ## Measure again and hold the ratios against benchmarks/results.json
+	$(BIN)/python -m benchmarks --compare $(BENCH_ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff format, ruff check, mypy --strict, lint-imports
 	$(BIN)/ruff format --check
@@ -50,6 +56,7 @@ lock: ## Lock the newest versions that pyproject.toml allows (python 3.11: the o
 	build/lock/bin/python -m pip --disable-pip-version-check --quiet install $(PIP_TOOLS)
 	$(call compile) --output-file requirements/user.txt pyproject.toml
 	$(call compile) --extra dev --constraint requirements/user.txt --output-file requirements/dev.txt pyproject.toml
+	$(call compile) --extra bench --constraint requirements/dev.txt --output-file requirements/bench.txt pyproject.toml
 	rm -rf build/lock
 
 # No option of the machine that made the lock (an index, a folder of wheels) ends up in the file.
@@ -81,4 +88,10 @@ $(VENV)/user.stamp: requirements/user.txt pyproject.toml | $(BIN)/python
 # Everything in user.txt is in dev.txt too, with the same version.
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/user.stamp
 	@$(PIP) install $(LOCKED) --requirement requirements/dev.txt
+	@touch $@
+
+# What netsim is measured against. Not every peer has a wheel for every python; the results name those absent.
+$(VENV)/bench.stamp: requirements/bench.txt $(VENV)/user.stamp
+	@$(PIP) install --require-hashes --prefer-binary --requirement requirements/bench.txt \
+	  || echo "netsim: not every peer can be installed here; the results name those absent" >&2
 	@touch $@

@@ -10,9 +10,9 @@ from benchmarks.measure import Row, row_of
 METHOD = """\
 Both sides of a line took turns (`rounds` of them, the order reversed every other round), each doing the same kind of
 work from scratch: network, traffic and set-up are inside the time on both sides, but for ns-3, where `Simulator::Run()`
-alone is timed. The ratio is taken in each round; its median and quartiles stand here. Kernels were compiled before. Rates
-are medians; a count beside a rate repeated exactly in every round. Figures of other machines will differ, ratios less so.
-A peer that is not installed is named with the command that would install it."""
+alone is timed. The ratio is taken in each round; its median and quartiles stand here. Kernels were compiled before.
+Rates are medians; a count beside a rate repeated exactly in every round. Figures of other machines will differ, ratios
+less so. A peer that is not installed is named with the command that would install it."""
 
 
 def human(value: float | None) -> str:

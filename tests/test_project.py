@@ -127,6 +127,7 @@ def test_each_dependency_is_explained_and_each_explained_one_is_used() -> None:
     assert documented("To run netsim") == {normal(line) for line in config["project"]["dependencies"]}
     assert documented("To install netsim") == {normal(line) for line in config["build-system"]["requires"]}
     assert documented("To work on netsim") == {normal(line) for line in extras["dev"]}
+    assert documented("To measure netsim") == {normal(line) for line in extras["bench"]}
 
 
 def test_what_is_imported_is_what_is_declared() -> None:
