@@ -29,6 +29,16 @@ IDLE_S = 0.01
 MAX_SPEED = 1_000_000.0
 
 
+def check_speed(speed: float) -> None:
+    """Refuse a speed that can't be.
+
+    Raises:
+        UsageError: not 0..1,000,000.
+    """
+    if not 0 <= speed <= MAX_SPEED:
+        raise UsageError(f"speed is {speed:g}, accepted 0..{MAX_SPEED:,.0f}")
+
+
 class RealTime:
     """Owner of a running emulator.
 
@@ -174,7 +184,6 @@ class RealTime:
         self._base_wall_ns = self._wall()
 
     def _set_speed(self, speed: float) -> None:
-        if not 0 <= speed <= MAX_SPEED:
-            raise UsageError(f"clock: speed {speed}, accepted 0..{MAX_SPEED:,.0f}")
+        check_speed(speed)
         self._speed = speed
         self._rebase()

@@ -6,9 +6,20 @@ import re
 
 from netsim.api.error_codes import HttpError
 from netsim.controlplane.region import REGIONS
+from netsim.errors import UsageError
 
 _HOST = re.compile(r"[a-z0-9-]+\.(?P<region>[a-z0-9-]+)\.baidubce\.com(:\d+)?", re.ASCII)
 _LABEL = re.compile(r"(?P<region>[a-z]+)\.localhost(:\d+)?", re.ASCII)
+
+
+def check_default(code: str) -> None:
+    """Refuse a default region that does not exist.
+
+    Raises:
+        UsageError: it names those that do.
+    """
+    if code not in REGIONS:
+        raise UsageError(f"region {code!r} does not exist, accepted {', '.join(REGIONS)}")
 
 
 def region_of(host: str, default: str) -> str:

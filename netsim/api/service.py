@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from netsim.clock import VirtualClock
+from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.inventory import Inventory
 from netsim.emulator import Emulator
@@ -170,6 +171,42 @@ class Service:
         changed, recorded = self.real.call(do)
         self._wait_for(recorded)
         return changed
+
+    def put_key(self, access_key: str, secret_key: str, account: str) -> None:
+        """Let an account in with a key, durably; a new account is made.
+
+        Raises:
+            RefusedError: the account's id is no id.
+            StoreError: the disk failed.
+        """
+
+        def do(emulator: Emulator) -> int:
+            inventory = emulator.inventory
+            if account not in inventory.accounts:
+                made = (edit.CreateAccount(account),)
+                emulator.apply(*made)
+                self._record(inventory, made, inventory.clock.now_ns, None)
+            self._journal.put_key(access_key, secret_key, account)
+            return self._journal.recorded
+
+        self._check()
+        self._wait_for(self.real.call(do))
+        self.keys[access_key] = (secret_key, account)
+
+    def drop_key(self, access_key: str) -> None:
+        """Let nobody in with this key any more, durably.
+
+        Raises:
+            StoreError: the disk failed.
+        """
+
+        def do(_: Emulator) -> int:
+            self._journal.drop_key(access_key)
+            return self._journal.recorded
+
+        self._check()
+        self.keys.pop(access_key, None)
+        self._wait_for(self.real.call(do))
 
     def advance_control_clock(self, delta_ns: int) -> None:
         """Let control time pass, for good: after a restart it is as late.

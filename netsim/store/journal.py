@@ -33,6 +33,7 @@ class _Record(NamedTuple):
     events: tuple[Event, ...] = ()
     answers: tuple[tuple[str, str, Answer], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    keys: tuple[tuple[str, str | None, str], ...] = ()
 
 
 class Journal:
@@ -109,6 +110,14 @@ class Journal:
         """Set a setting with the next flush."""
         self._add(_Record(None, settings=((key, value),)))
 
+    def put_key(self, access_key: str, secret_key: str, account: str) -> None:
+        """Add an access key with the next flush."""
+        self._add(_Record(None, keys=((access_key, secret_key, account),)))
+
+    def drop_key(self, access_key: str) -> None:
+        """Remove an access key with the next flush."""
+        self._add(_Record(None, keys=((access_key, None, ""),)))
+
     def _add(self, record: _Record) -> None:
         self._pending.append(record)
         self.recorded += 1
@@ -134,6 +143,11 @@ class Journal:
                     transaction.add_event(event.at_ns, event.peer_conn_id, event.what)
                 for account, token, answer in record.answers:
                     transaction.remember(account, token, answer)
+                for access_key, secret_key, account in record.keys:
+                    if secret_key is None:
+                        transaction.drop_key(access_key)
+                    else:
+                        transaction.put_key(access_key, secret_key, account)
                 for key, value in record.settings:
                     transaction.put_setting(key, value)
         self.written += len(records)
