@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import anyio.to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -163,7 +163,7 @@ class Api:
             answer = answer_to(error)
             response = _error_response(answer, request_id)
         else:
-            response = await anyio.to_thread.run_sync(self._handle, request, body, request_id)
+            response = await run_in_threadpool(self._handle, request, body, request_id)
         await response(scope, receive, send)
 
     def _handle(self, request: HttpRequest, body: bytes, request_id: str) -> Response:

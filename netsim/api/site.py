@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -41,5 +41,5 @@ class Site:
         elif request.method not in {"GET", "HEAD"}:
             response = PlainTextResponse("GET only\n", 405)
         else:
-            response = await anyio.to_thread.run_sync(page, self._api.service)
+            response = await run_in_threadpool(page, self._api.service)
         await response(scope, receive, send)
