@@ -10,7 +10,7 @@ from netsim.cli.settings import Settings
 from netsim.errors import CapabilityError
 
 
-@subcommand("cleanup", example="sudo netsim cleanup", takes_topology=False)
+@subcommand("cleanup", example="netsim cleanup --json", takes_topology=False)
 def command(settings: Settings) -> int:
     """Remove what killed commands left of deployments; complete ones stay (netsim destroy).
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netsim.kernel.plan import Plan
 
 
-@subcommand("deploy", example="sudo netsim deploy shop.netsim.yaml")
+@subcommand("deploy", example="netsim deploy shop.netsim.yaml")
 @click.argument("file", required=False)
 @click.option("--name", metavar="NAME", help="Of the deployment (default: the topology's).")
 @click.option("--replace", is_flag=True, help="Take away a different deployment of this name first.")

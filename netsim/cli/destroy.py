@@ -13,7 +13,7 @@ from netsim.cli.settings import Settings
 from netsim.errors import CapabilityError, NotFoundError, UsageError
 
 
-@subcommand("destroy", example="sudo netsim destroy shop")
+@subcommand("destroy", example="netsim destroy shop")
 @click.argument("what", metavar="[FILE|NAME]", required=False)
 @click.option("--all", "is_all", is_flag=True, help="All of them.")
 def command(settings: Settings, what: str | None, is_all: bool) -> int:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 EXIT_LACKS = 6
 
 
-@subcommand("doctor", example="sudo netsim doctor", takes_topology=False)
+@subcommand("doctor", example="netsim doctor --json", takes_topology=False)
 def command(settings: Settings) -> int:
     """Try what `deploy`, `exec` and `crosscheck` need: namespaces, links, caps, filters, tools.
 

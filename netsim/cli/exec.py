@@ -9,7 +9,7 @@ from netsim.cli.settings import Settings
 from netsim.errors import CapabilityError
 
 
-@subcommand("exec", example="sudo netsim exec web-1 -- ping -c 3 db-1", formats=("table",))
+@subcommand("exec", example="netsim exec web-1 -- ping -c 3 db-1", formats=("table",))
 @click.argument("node")
 @click.argument("words", metavar="-- CMD [ARG]...", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.option("--name", metavar="NAME", help="Of the deployment (default: the only one, or that of -t FILE).")

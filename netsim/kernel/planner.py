@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from netsim.controlplane.dns_record import is_host_name
 from netsim.controlplane.instance import DEFAULT_NIC_MBPS
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.peer_conn import DEFAULT_MTU_BYTES, PeerConn, Side
 from netsim.controlplane.vpc import Vpc
+from netsim.hosts.dns_zone import DOMAIN
 from netsim.kernel import sysctls
 from netsim.kernel.host import DEVICE, host_namespace, instance_mac
 from netsim.kernel.naming import WIRE_MAC, NamespaceNames, check_name, mac
@@ -173,11 +175,13 @@ class _Planner:
             yield Node(self._vpc_refs[vpc_id], self._router_names[vpc_id], "router", vpc_id, addr)
 
     def _hosts(self, vpc_id: str) -> str:
-        """Instances by name, this VPC's own first, then what its resolver would answer."""
+        """Instances by name, the own VPC's first, and as `web-1.shop.internal`; then what the resolver answers."""
         inventory = self._inventory
         names: dict[str, int] = {}
         for instance in (*inventory.instances_of(vpc_id), *inventory.instances.values()):
-            names.setdefault(instance.name, instance.addr)
+            for name in (instance.name, f"{instance.name}.{inventory.vpcs[instance.vpc_id].name}.{DOMAIN}"):
+                if is_host_name(name.lower()):
+                    names.setdefault(name, instance.addr)
         shared = [conn.side_beyond(vpc_id).vpc_id for conn in inventory.peer_conns_of(vpc_id) if conn.has_dns_sync]
         for zone in (vpc_id, *shared):
             for record in inventory.dns_records_of(zone):

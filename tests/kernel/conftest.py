@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,15 +13,10 @@ from netsim.kernel import capability
 from netsim.kernel.deploy import deploy, destroy
 from netsim.kernel.journal import Deployed, Journal
 from netsim.kernel.planner import plan
-
-_numbers = itertools.count()
+from tests.kernel.bench import Bench
+from tests.kernel.names import fresh_name
 
 Build = Callable[[Inventory], Deployed]
-
-
-def fresh_name() -> str:
-    """A deployment's name that no other test has."""
-    return f"t{os.getpid()}-{next(_numbers)}"
 
 
 @pytest.fixture(scope="session")
@@ -54,3 +47,11 @@ def build(request: pytest.FixtureRequest, journal: Journal) -> Iterator[Build]:
     yield made
     for name in names:
         destroy(name, journal=journal)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    yield made
+    for name in made.names:
+        destroy(name, journal=made.journal)

@@ -18,7 +18,8 @@ from netsim.kernel.planner import plan
 from netsim.topology_file import load_topology
 from tests.cli_process import ROOT
 from tests.clouds import chain, two_vpcs
-from tests.kernel.conftest import Build, fresh_name
+from tests.kernel.conftest import Build
+from tests.kernel.names import fresh_name
 from tests.kernel.prober import Answer, Prober
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]

@@ -24,8 +24,8 @@ from netsim.kernel.plan import Cap
 from netsim.kernel.planner import plan
 from tests.cli_process import ROOT
 from tests.clouds import chain, two_vpcs
-from tests.kernel.conftest import fresh_name
 from tests.kernel.host_state import host_state, pinned
+from tests.kernel.names import fresh_name
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow, pytest.mark.usefixtures("real_kernel")]
 

@@ -177,8 +177,18 @@ def test_instances_know_each_other_and_their_vpcs_records_by_name() -> None:
     inventory.apply(e.CreateDnsRecord("shop", "www.shop.local", "192.168.0.10"))
     made = plan(inventory, "x")
     shop, data = (made.hosts[inventory.vpc(name).id].splitlines() for name in ("shop", "data"))
+    assert "10.1.0.20 db-1.data.internal" in shop
     assert {"127.0.0.1 localhost", "10.1.0.20 db-1", "192.168.0.10 www.shop.local"} <= set(shop)
     assert "192.168.0.10 web-1" in data and "192.168.0.10 www.shop.local" not in data
+
+
+def test_a_name_that_is_no_host_name_is_in_no_hosts_file() -> None:
+    inventory = two_vpcs()
+    inventory.apply(e.CreateInstance("my server", "data/db", "10.1.0.30"))
+    made = plan(inventory, "x")
+    assert all(len(line.split()) == 2 for hosts in made.hosts.values() for line in hosts.splitlines())
+    assert not any("10.1.0.30" in hosts for hosts in made.hosts.values())
+    assert "data/my server" in {node.ref for node in made.nodes}
 
 
 def test_what_people_wrote_cannot_become_a_command() -> None:
