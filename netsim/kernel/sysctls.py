@@ -4,8 +4,9 @@ from __future__ import annotations
 
 Sysctl = tuple[str, str]
 
-MAY_BE_MISSING = ("bridge/", "ipv6/", "ipv4/icmp_ratemask")
-"""Settings whose absence does no harm: without bridge filtering, IPv6 or rate masks there is nothing to turn off."""
+MAY_BE_MISSING = ("bridge/", "ipv6/", "ipv4/icmp_ratemask", "ipv4/tcp_congestion_control")
+"""Settings whose absence does no harm: without bridge filtering, IPv6 or rate masks there is nothing to turn off, and
+a kernel without cubic has another default."""
 
 _EVERYWHERE: tuple[Sysctl, ...] = (
     # No router discovery, no duplicate detection: nothing moves that the topology doesn't say.
@@ -43,7 +44,14 @@ _BRIDGE: tuple[Sysctl, ...] = tuple(
 
 # ip_forward first: writing it sets the other values of `conf` back.
 ROUTER: tuple[Sysctl, ...] = (("ipv4/ip_forward", "1"), *_EVERYWHERE, *_BRIDGE)
-INSTANCE: tuple[Sysctl, ...] = (("ipv4/ip_forward", "0"), *_EVERYWHERE)
+INSTANCE: tuple[Sysctl, ...] = (
+    ("ipv4/ip_forward", "0"),
+    *_EVERYWHERE,
+    # Linux' own default, whatever the host prefers; a program may choose another (iperf3 -C reno).
+    ("ipv4/tcp_congestion_control", "cubic"),
+    # A connection starts without what earlier ones learned of the way: measurements repeat.
+    ("ipv4/tcp_no_metrics_save", "1"),
+)
 WIRES: tuple[Sysctl, ...] = (("ipv4/ip_forward", "0"), *_EVERYWHERE, *_BRIDGE)
 
 # Who asks for an address of its own subnet that nobody has is told after 0.3 s instead of 3 s.
