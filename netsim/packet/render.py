@@ -35,7 +35,7 @@ the sender fragmented it may be the whole one (`reassembly.reassemble`); for a r
 about it, it must be."""
 
 
-class _Whole(NamedTuple):
+class Whole(NamedTuple):
     """The datagram a row is a slice of; `body` starts `base` bytes into it."""
 
     tos: int
@@ -65,20 +65,20 @@ def render(row: Mapping[str, int], original: Original) -> bytes:
         whole = _error(row, sent)
     elif role & REPLY and not row["flags"] & KEPT:
         body = reply_message(sent, row["l4"], row["size_bytes"])
-        whole = _Whole(sent.tos, 0, b"", body, 0)
+        whole = Whole(sent.tos, 0, b"", body, 0)
     else:
-        whole = _Whole(sent.tos, sent.flag_bits & RESERVED_BIT, sent.options, sent.body, sent.frag_offset)
-    return _slice(row, whole)
+        whole = Whole(sent.tos, sent.flag_bits & RESERVED_BIT, sent.options, sent.body, sent.frag_offset)
+    return slice_of(row, whole)
 
 
-def _error(row: Mapping[str, int], sent: Sent) -> _Whole:
+def _error(row: Mapping[str, int], sent: Sent) -> Whole:
     error = unpack_error(row["l4"])
     is_reply = row["role"] & REPLY and not row["flags"] & KEPT
     quoted = reply_as_received(sent, error, row["ident"]) if is_reply else sent_as_received(sent, error)
-    return _Whole(error_tos(sent.tos), 0, b"", error_message(error, quoted), 0)
+    return Whole(error_tos(sent.tos), 0, b"", error_message(error, quoted), 0)
 
 
-def _slice(row: Mapping[str, int], whole: _Whole) -> bytes:
+def slice_of(row: Mapping[str, int], whole: Whole) -> bytes:
     """The part of the datagram this row is: all of it, or a fragment."""
     header_bytes = max(row["header_bytes"], MIN_HEADER_BYTES)
     start = row["frag_offset"] - whole.base

@@ -21,7 +21,9 @@ from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.packed import PackedPackets
 from netsim.packet.parse import parse_ip
 from netsim.packet.reassembly import KeptFragments
-from netsim.packet.render import render
+from netsim.packet.render import render, slice_of
+from netsim.packet.streams import Streams
+from netsim.packet.tcp_segments import TcpFlow, TcpSegments
 
 Ints = NDArray[np.int64]
 
@@ -40,10 +42,15 @@ class PacketStore:
         self._fragments = KeptFragments()
         self._hand_flow_of: dict[int, int] = {}
         self._answer_to: dict[tuple[int, int], bytes] = {}
+        self.streams = Streams(self._originals, self._fragments.whole_of)
+        self._segments = TcpSegments(self.streams, self.datagram)
 
-    def describe_flow(self, flow: int, packets: FlowPackets) -> None:
+    def describe_flow(self, flow: int, packets: FlowPackets | TcpFlow) -> None:
         """Packets of this engine flow are these."""
-        self._packets_of[flow] = packets
+        if isinstance(packets, TcpFlow):
+            self._segments.describe(packets)
+        else:
+            self._packets_of[flow] = packets
 
     def keep(self, batch: PacketBatch, payload_bytes: Ints, disposition: Ints, raws: list[bytes]) -> int:
         """Put hand-made packets, with their bytes, into the store; the number of the first row."""
@@ -86,6 +93,9 @@ class PacketStore:
         """The exact IP packet of a row: from the journal, or in flight."""
         if row["flags"] & KEPT:
             return render(row, self._kept)
+        segment = self._segments.whole_of(row)
+        if segment is not None:
+            return slice_of(row, segment)
         return render(row, self.original if row["role"] == ORIGINAL else self.datagram)
 
     def packed(self, rows: Ints) -> PackedPackets:

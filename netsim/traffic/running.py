@@ -21,6 +21,7 @@ from netsim.dataplane.tcb import BULK, FED
 from netsim.dataplane.tcp_app import SAYS_CLOSE, SAYS_DATA, SAYS_OPEN
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import ECHO_REQUEST
+from netsim.packet.tcp_segments import TcpFlow
 from netsim.traffic.arrivals import ArrivalSource
 from netsim.traffic.flow import FlowSpec
 from netsim.units import BITS_PER_BYTE, MAX_TIME_NS, NS_PER_S
@@ -51,7 +52,7 @@ class RunningFlow:
     spec: FlowSpec
     base_ns: int
     engine_flows: range
-    packets: FlowPackets | None = None
+    packets: FlowPackets | TcpFlow | None = None
     source: ArrivalSource | None = None
     last_ns: int | None = None
     pace_bps: int | None = None
@@ -159,8 +160,9 @@ def start_tcp(
     row[0, state.F_FLAGS], row[0, state.F_TTL] = DF, START_TTL
     row[0, state.F_APP] = BULK if spec.rate_bps is None else FED
     number = engine.add_flows(row)
+    packets = TcpFlow(number, *addrs, spec.source_port(index), spec.dst_port or 0, spec.packet_bytes)
     source = None if spec.rate_bps is None else ArrivalSource(spec, seed, index)
-    flow = RunningFlow(spec, engine.now_ns, range(number, number + 1), source=source)
+    flow = RunningFlow(spec, engine.now_ns, range(number, number + 1), packets, source)
     tell(engine, number, flow.start_ns, SAYS_OPEN)
     if source is None and flow.end_ns is not None:
         tell(engine, number, flow.end_ns, SAYS_CLOSE)
