@@ -4,9 +4,8 @@ from __future__ import annotations
 
 Sysctl = tuple[str, str]
 
-MAY_BE_MISSING = ("bridge/", "ipv6/", "ipv4/icmp_ratemask", "ipv4/tcp_congestion_control")
-"""Settings whose absence does no harm: without bridge filtering, IPv6 or rate masks there is nothing to turn off, and
-a kernel without cubic has another default."""
+MAY_BE_MISSING = ("bridge/", "ipv6/", "ipv4/icmp_ratemask")
+"""Settings whose absence does no harm: without bridge filtering, IPv6 or rate masks there is nothing to turn off."""
 
 _EVERYWHERE: tuple[Sysctl, ...] = (
     # No router discovery, no duplicate detection: nothing moves that the topology doesn't say.
@@ -47,8 +46,9 @@ ROUTER: tuple[Sysctl, ...] = (("ipv4/ip_forward", "1"), *_EVERYWHERE, *_BRIDGE)
 INSTANCE: tuple[Sysctl, ...] = (
     ("ipv4/ip_forward", "0"),
     *_EVERYWHERE,
-    # Linux' own default, whatever the host prefers; a program may choose another (iperf3 -C reno).
-    ("ipv4/tcp_congestion_control", "cubic"),
+    # The same whatever the host prefers: reno is the only one that every host lets a namespace choose, and what
+    # emulated flows have. A program may ask for another (iperf3 -C cubic).
+    ("ipv4/tcp_congestion_control", "reno"),
     # A connection starts without what earlier ones learned of the way: measurements repeat.
     ("ipv4/tcp_no_metrics_save", "1"),
 )
