@@ -8,6 +8,7 @@ a route to each of the ten subnets of its ten neighbours. Every fifth VPC sends 
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 
@@ -57,5 +58,17 @@ def _addr(vpc: int, subnet: int, host: int = 0) -> str:
     return ".".join(str(addr >> shift & 255) for shift in (24, 16, 8, 0))
 
 
+def main() -> None:
+    """Print the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("vpcs", type=int, help=f"how many, {SMALLEST}..{LARGEST}")
+    parser.add_argument("--rate-mbps", type=float, default=0.5, help="of each flow")
+    parser.add_argument("--duration-s", type=float, default=1, help="of each flow")
+    given = parser.parse_args()
+    if not SMALLEST <= given.vpcs <= LARGEST:
+        parser.error(f"{given.vpcs} VPCs, accepted {SMALLEST}..{LARGEST}")
+    sys.stdout.write(big_topology(given.vpcs, given.rate_mbps, given.duration_s))
+
+
 if __name__ == "__main__":
-    sys.stdout.write(big_topology(int(sys.argv[1])))
+    main()
