@@ -104,9 +104,11 @@ class _Planner:
         alias = f"{conn.name or conn.id} {near.interface_name or near.interface_id}"
         known[near.interface_id] = Device(name, address, conn.mtu_bytes, has_arp=False, alias=alias)
         # A policer is a bucket whose queue holds the one packet that is being looked at.
-        queue_bytes = conn.mtu_bytes + ETHERNET_BYTES if conn.police else conn.queue_bytes
-        rate_bps = conn.bandwidth_mbps * BPS_PER_MBPS
-        self._caps[near.vpc_id].append(Cap(name, rate_bps, conn.burst_bytes, queue_bytes))
+        largest = conn.mtu_bytes + ETHERNET_BYTES
+        queue_bytes = largest if conn.police else max(conn.queue_bytes, largest)
+        # tbf never lets a packet go that is larger than its burst: the 14 bytes it counts on top have to fit as well.
+        burst_bytes = max(conn.burst_bytes, largest)
+        self._caps[near.vpc_id].append(Cap(name, conn.bandwidth_mbps * BPS_PER_MBPS, burst_bytes, queue_bytes))
         self._ends[conn.id, side] = End(self._router_names[near.vpc_id], name)
 
     def _router(self, vpc: Vpc, number: int) -> Namespace:

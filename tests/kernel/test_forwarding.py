@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -179,6 +180,24 @@ def test_a_delay_lies_between_routers_that_do_not_notice(real_kernel: None, jour
         assert prober.ask("web-1", "db-1", size_bytes=1401, df=True) == Answer(3, 4, "192.168.0.1", 1400)
     finally:
         destroy(name, journal=journal)
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        {"mtu_bytes": 68},
+        {"mtu_bytes": 65_535},
+        {"mtu_bytes": 1500, "burst_bytes": 1500, "queue_bytes": 1500},
+        {"bandwidth_mbps": 1, "burst_bytes": 2**30, "queue_bytes": 2**30},
+        {"bandwidth_mbps": 1000, "police": True},
+    ],
+    ids=str,
+)
+def test_the_limits_of_what_a_connection_may_be(build: Build, connection: dict[str, Any]) -> None:
+    """Its largest packet passes; tbf counts 14 bytes more than the file does."""
+    prober = Prober(build(two_vpcs(**connection)))
+    size_bytes = connection.get("mtu_bytes", 1500)
+    assert prober.ask("web-1", "db-1", size_bytes=size_bytes, df=True) == arrived("10.1.0.20")
 
 
 def test_a_source_that_is_the_far_routers_own_address_is_no_martian(build: Build) -> None:
