@@ -20,11 +20,14 @@ from netsim.dataplane.batch import ORIGINAL
 from netsim.dataplane.disposition import FATES, Disposition, is_ok
 from netsim.dataplane.latency import percentile_ns
 from netsim.emulator import Emulator
+from netsim.flow_shares import flow_shares
 from netsim.monitor.export import sample_rows
 from netsim.monitor.metrics import SIDES
 from netsim.monitor.totals import Totals as SideTotals
 from netsim.traffic.running import RunningFlow
 from netsim.units import BITS_PER_BYTE, BPS_PER_MBPS, NS_PER_MS, NS_PER_S
+from netsim.verify.bottleneck import Share
+from netsim.verify.network import Network
 
 PERCENTILES = (50, 95, 99)
 
@@ -59,6 +62,9 @@ def make_result(
     totals = emulator.totals()
     in_flight = _datagrams_in_flight(emulator)
     measures = emulator.engine.measures()
+    flows = list(flows)
+    network = Network(emulator.fib, emulator.compiler, emulator.inventory)
+    shares = flow_shares(network, [flow.spec for flow in flows])
     return RunResult(
         {
             "netsim": version,
@@ -77,12 +83,20 @@ def make_result(
                     and totals.by_disposition[fate.disposition]
                 },
             },
-            "flows": [_flow(emulator, flow, measures, in_flight) for flow in flows],
+            "flows": [
+                _flow(emulator, flow, measures, in_flight) | _share(share)
+                for flow, share in zip(flows, shares, strict=True)
+            ],
             "peer_connections": _peer_connections(emulator),
             "drops": _drops(emulator),
             "samples": sample_rows(emulator.monitor.samples()),
         }
     )
+
+
+def flow_figures(emulator: Emulator, flow: RunningFlow) -> dict[str, Any]:
+    """The figures of one flow so far, as in a result's `flows`."""
+    return _flow(emulator, flow, emulator.engine.measures(), _datagrams_in_flight(emulator))
 
 
 def _flow(

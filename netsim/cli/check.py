@@ -68,13 +68,21 @@ def _texts(settings: Settings, verdict: Verdict, line: int) -> Iterator[str]:
         yield f"{_paint(settings, 'ok', 'green')}    {expected}"
         if settings.verbosity > 0:
             yield f"        found     {safe(verdict.found)}"
+            yield from _share_lines(verdict)
         return
     yield f"{_paint(settings, 'FAIL', 'red')}  {expected}"
     yield f"        found     {safe(verdict.found)}"
     if meaning := _meaning(verdict.found):
         yield f"        because   {meaning}"
+    yield from _share_lines(verdict)
     if line:
         yield f"        expected  in line {line} of the file"
+
+
+def _share_lines(verdict: Verdict) -> Iterator[str]:
+    """What a flow could get at most, beside what it got."""
+    if verdict.share:
+        yield f"        fair      {safe(verdict.share)}"
 
 
 def _meaning(found: str) -> str:
@@ -102,6 +110,7 @@ def _as_json(verdict: Verdict, line: int) -> dict[str, Any]:
         "holds": verdict.holds,
         "found": verdict.found,
         "proven": verdict.proven or None,
+        "fair_share": verdict.share or None,
     }
 
 

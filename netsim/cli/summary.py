@@ -28,6 +28,8 @@ def summary_lines(facts: Facts, monitor: Monitor) -> Iterator[str]:
     if facts["flows"]:
         yield ""
         yield table([_flow_cells(flow) for flow in facts["flows"]], FLOW_HEADERS)
+        limited = [flow for flow in facts["flows"] if flow["bottleneck"]]
+        yield from ("", table([_share_cells(flow) for flow in limited], SHARE_HEADERS)) if limited else ()
     rows = [_link_cells(conn, side, monitor) for conn in facts["peer_connections"] for side in conn["sides"]]
     if rows:
         yield ""
@@ -41,6 +43,7 @@ FLOW_HEADERS = (
     "flow", "from", "to", "kind", "sent", "received", "lost %", "offered", "throughput", "latency ms", "p99 ms",
     "jitter ms",
 )  # fmt: skip
+SHARE_HEADERS = ("limited flow", "fair share", "throughput", "set by")
 LINK_HEADERS = ("connection", "egress of", "cap", "mean", "peak", "used %", "dropped", "to the cap")
 DROP_HEADERS = ("dropped because", "in", "packets")
 
@@ -61,6 +64,14 @@ def _flow_cells(flow: Facts) -> tuple[Any, ...]:
         latency["p99"],
         flow["jitter_ms"],
     )
+
+
+def _share_cells(flow: Facts) -> tuple[Any, ...]:
+    """What a flow could get if all send at once, beside what it got."""
+    return (
+        flow["name"], format_rate(flow["fair_share_bps"]), format_rate(flow["throughput_bps"]),
+        flow["bottleneck"]["text"],
+    )  # fmt: skip
 
 
 def _link_cells(conn: Facts, side: Facts, monitor: Monitor) -> tuple[Any, ...]:

@@ -58,7 +58,8 @@ class Verdict:
     """One expectation and whether it holds; `found` says what happened instead, or as expected.
 
     `proven` is what the proof says, in the same words; "" of flows, which it does not cover.
-    `is_disputed`: the two differ, which is a defect of netsim.
+    `is_disputed`: the two differ, which is a defect of netsim. `share` of a flow is its fair share and
+    what sets it, "" of paths.
     """
 
     expectation: Expectation
@@ -66,6 +67,7 @@ class Verdict:
     found: str
     proven: str = ""
     is_disputed: bool = False
+    share: str = ""
 
 
 def probe_pair(emulator: Emulator, a: Instance, b: Instance, port: tuple[int, int] | None = None) -> Reached:
@@ -128,7 +130,15 @@ def _check_flow(expectation: Expectation, flows: dict[str, dict[str, Any]]) -> V
     }
     holds = all(bounds.hold(values[name]) for name, bounds in expectation.bounds)
     found = ", ".join(f"{name} {values[name]:.6g}" for name, _ in expectation.bounds)
-    return Verdict(expectation, holds, found)
+    return Verdict(expectation, holds, found, share=_share(figures))
+
+
+def _share(figures: dict[str, Any]) -> str:
+    if figures.get("fair_share_bps") is None:
+        return ""
+    bottleneck = figures["bottleneck"]
+    why = "all it offers" if bottleneck is None else f"set by {bottleneck['text']}"
+    return f"{figures['fair_share_bps'] / BPS_PER_MBPS:.6g} Mbit/s, {why}"
 
 
 def _packet(a: Instance, b: Instance, proto: int, src_port: int, dst_port: int = 0) -> bytes:
