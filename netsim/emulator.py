@@ -164,16 +164,20 @@ class Emulator:
         if changed:
             self.engine.install(self._compile())
 
-    def start_flow(self, spec: FlowSpec, from_id: str, to_id: str, index: int | None = None) -> RunningFlow:
+    def start_flow(self, spec: FlowSpec, from_id: str, to_id: str | int, index: int | None = None) -> RunningFlow:
         """Let a udp, icmp or tcp flow send between two instances; its times count from now.
 
-        Opens its destination port. `index` is its place in a run's list (by default the next):
+        Opens its destination port. `to_id` may be an address that is nobody's: udp and icmp may be sent
+        there, and count as received nowhere. `index` is its place in a run's list (by default the next):
         it chooses the flow's random stream and source port.
         """
-        if spec.kind in ("udp", "tcp") and spec.dst_port is not None:
-            self.open_ports([(to_id, (PROTO_UDP if spec.kind == "udp" else PROTO_TCP, spec.dst_port))])
-        ends = [self.inventory.instances[i] for i in (from_id, to_id)]
-        sender, receiver = (self.compiler.inst_of[instance.id] for instance in ends)
+        sender, receiver = self.compiler.inst_of[from_id], -1
+        if isinstance(to_id, int):
+            to_addr = to_id
+        else:
+            to_addr, receiver = self.inventory.instances[to_id].addr, self.compiler.inst_of[to_id]
+            if spec.kind in ("udp", "tcp") and spec.dst_port is not None:
+                self.open_ports([(to_id, (PROTO_UDP if spec.kind == "udp" else PROTO_TCP, spec.dst_port))])
         start = start_tcp if spec.kind == "tcp" else start_generated
         flow = start(
             self.engine,
@@ -181,7 +185,7 @@ class Emulator:
             index=len(self.flows) if index is None else index,
             seed=self.seed,
             insts=(sender, receiver),
-            addrs=(ends[0].addr, ends[1].addr),
+            addrs=(self.inventory.instances[from_id].addr, to_addr),
         )
         if spec.kind == "tcp":
             flow.pace_bps = self._most_bps(sender, receiver)
