@@ -17,6 +17,7 @@ from netsim.probe.expectations import check_expectation
 from tests.cli_process import ROOT
 
 DROPS: dict[str, dict[str, set[str]]] = {
+    "bufferbloat": {flow: {"office: queue_full"} for flow in ("upload-lean", "upload-bloated")},
     "chain-without-relay": {"through": {"middle: transit_denied"}},
     "consulting-request": {"early": {"shop: bad_state_route"}, "heartbeat": {"shop: bad_state_route"}},
     "cross-account-cross-region": {"backup": {"shop: queue_full"}},
@@ -27,6 +28,7 @@ DROPS: dict[str, dict[str, set[str]]] = {
     "overlapping-cidrs": {"astray": set()},
     "relay-chain": {"through": {"middle: queue_full"}},
     "source-segments": {"bronze": {"shop: queue_full"}},
+    "tcp-fairness": {f"flow-{k}": {"senders: queue_full"} for k in range(1, 9)},
     "three-flows-one-cap": {flow: {"senders: queue_full"} for flow in ("large", "medium", "small")},
     "two-vpcs-one-account": {},
 }
