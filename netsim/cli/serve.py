@@ -48,6 +48,7 @@ def command(
     from netsim.api.accounts_file import read_accounts
     from netsim.api.app import Api
     from netsim.api.log import log_to_stderr
+    from netsim.api.own.operator import make_token, token_file
     from netsim.api.region import check_default
     from netsim.api.server import Server, listen
     from netsim.api.service import Service
@@ -75,7 +76,11 @@ def command(
         log_to_stderr(_level(settings))
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{sock.getsockname()[1]}"
-        server = Server(Site(Api(service, region)), on_ready=lambda: print_line(f"serving on {url} (Ctrl-C ends)"))
+        token = make_token(token_file(path))
+        server = Server(
+            Site(Api(service, region, operator_token=token)),
+            on_ready=lambda: print_line(f"serving on {url} (Ctrl-C ends)"),
+        )
         server.run(sockets=[sock])
 
 

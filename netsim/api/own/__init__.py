@@ -1,0 +1,1 @@
+"""netsim's own API, under /netsim/v1: what the vendor's leaves out."""
