@@ -20,6 +20,7 @@ from baidubce.services.vpc.vpc_client import VpcClient
 from netsim.api.app import Api
 from netsim.api.server import Server, listen
 from netsim.api.service import Service, Start
+from netsim.api.site import Site
 from netsim.controlplane import edit
 
 ACCOUNTS = ("acme", "data-team", "third")
@@ -37,7 +38,7 @@ class Cloud:
         self.socket = listen("127.0.0.1", 0)
         self.port: int = self.socket.getsockname()[1]
         ready = threading.Event()
-        self.server = Server(Api(self.service), on_ready=ready.set)
+        self.server = Server(Site(Api(self.service, operator_token="operator-token")), on_ready=ready.set)
         self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self._thread.start()
         assert ready.wait(10)
