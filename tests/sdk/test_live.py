@@ -139,7 +139,7 @@ def test_the_operator_moves_the_clock_and_tenants_do_not(cloud: Cloud) -> None:
     days = datetime.fromisoformat(after) - datetime.fromisoformat(before)
     assert days.days == 7
     for client in (Client(url, "ak-acme", "sk-acme"), Client(url, operator_token="wrong")):
-        with pytest.raises(ServerError, match="SignatureDoesNotMatch|InvalidHTTPAuthHeader"):
+        with pytest.raises(ServerError, match=r"SignatureDoesNotMatch|InvalidHTTPAuthHeader"):
             client.call("GET", "/netsim/v1/operator/clock")
     made = operator.call("POST", "/netsim/v1/operator/account", body={"id": "fresh"})
     fresh = Client(url, made["accessKey"], made["secretKey"])
