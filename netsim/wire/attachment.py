@@ -3,21 +3,20 @@
 A program on an instance sends, waits, and sends again. Here packet time stands still while the
 program works, and passes while it waits for packets: so a wait costs no wall time, and how fast
 this machine is changes nothing. What passes the instance's interface is offered to every open
-`Port`, a queue whose file descriptor is readable exactly while something is in it.
+`Port`.
 
-Who lets time pass: the thread that attached and every thread that has sent. A thread that only
-listens waits for what the others cause. Waiting ends with end-of-file where a packet can't come
-any more: nothing is on its way, or nothing came for `PATIENCE_NS` of packet time.
+Who lets time pass: the thread that attached and every thread that has sent, sniffers aside. A
+thread that only listens waits for what the others cause, and time waits until it has read it.
+Waiting ends with end-of-file where a packet can't come any more: nothing is on its way, or
+nothing came for `PATIENCE_NS` of packet time.
 """
 
 from __future__ import annotations
 
 import select
-import socket
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from netsim.emulator import Emulator
 from netsim.errors import UsageError
 from netsim.units import NS_PER_MS, NS_PER_S
 from netsim.wire.link_layer import Frame, LinkLayer
+from netsim.wire.port import Port
 
 PATIENCE_NS = 10 * NS_PER_S
 """How long, of packet time, a wait without a time-out goes on while nothing comes."""
@@ -39,70 +39,12 @@ SEND_GAP_NS = 100_000
 IDLE_STEP_NS = 5 * NS_PER_MS
 READERS_S = 2.0
 """Longest wait, of wall time, for other threads to read what came."""
+SNIFFER = "AsyncSniffer"
+"""The name scapy gives to threads that only listen."""
 LOOK_S = 0.02
 """How often, of wall time, a waiting thread looks whether others can still send."""
 
 Ints = NDArray[np.int64]
-Accepts = Callable[[Frame], bool]
-
-
-class Port:
-    """A queue of frames with a file descriptor; what does not pass `accepts` is not offered."""
-
-    def __init__(self, attachment: Attachment, accepts: Accepts, *, is_listener: bool) -> None:
-        self.attachment = attachment
-        self.is_listener = is_listener
-        self.has_sent = False
-        self.has_waited = False
-        self.reader: threading.Thread | None = None
-        self.is_waited_for = False
-        self.is_over = False
-        self._accepts = accepts
-        self._frames: deque[Frame] = deque()
-        self._there, self._signal = socket.socketpair()
-        attachment.open(self)
-
-    def fileno(self) -> int:
-        """Readable while there is a frame, or no more can come."""
-        return self._there.fileno()
-
-    def offer(self, frame: Frame) -> None:
-        """Take a frame in, if it is wanted."""
-        if self._accepts(frame) and not self.is_over:
-            if not self._frames:
-                self._signal.send(b"x")
-            self._frames.append(frame)
-
-    def take(self) -> Frame | None:
-        """The next frame, None if there is none."""
-        with self.attachment.lock:
-            if not self._frames:
-                return None
-            frame = self._frames.popleft()
-            if not self._frames and not self.is_over:
-                self._there.recv(1)
-            return frame
-
-    def end(self) -> None:
-        """No more can come: readers get what is there, then end-of-file."""
-        if not self.is_over:
-            self.is_over = True
-            if not self._frames:
-                self._signal.send(b"x")
-
-    def close(self) -> None:
-        """Take no more frames; what was sent through it alone is let arrive."""
-        if self.fileno() >= 0:
-            self.attachment.close(self)
-            self._there.close()
-            self._signal.close()
-
-    @property
-    def is_drained(self) -> bool:
-        """Whether its reader has read all and waits for more (or is gone)."""
-        if self.is_over or self.reader is None or not self.reader.is_alive():
-            return True
-        return not self._frames and self.is_waited_for
 
 
 class Attachment:
@@ -215,7 +157,7 @@ class Attachment:
         """Let sniffers that other threads are just starting open their ports, as a person would."""
         current = threading.current_thread()
         for thread in threading.enumerate():
-            if thread.name == "AsyncSniffer" and thread is not current and thread not in self._starting:
+            if thread.name == SNIFFER and thread is not current and thread not in self._starting:
                 self._starting.add(thread)
                 give_up = time.monotonic() + READERS_S
                 while thread.is_alive() and time.monotonic() < give_up and not self._reads(thread):
@@ -225,14 +167,17 @@ class Attachment:
         return any(port.reader is thread for port in list(self._ports))
 
     def _await_readers(self) -> None:
-        """Let other threads read what came; a reader itself waits for nobody."""
+        """Let other threads work on what came; a reader itself waits for nobody."""
         current = threading.current_thread()
         if any(port.reader is current for port in self._ports) and current is not self.owner:
             return
-        others = [port for port in self._ports if port.reader not in (current, self.owner)]
         give_up = time.monotonic() + READERS_S
-        while time.monotonic() < give_up and not all(port.is_drained for port in others):
+        while time.monotonic() < give_up and not all(port.is_drained for port in self._ports_of_others()):
             time.sleep(0.001)
+
+    def _ports_of_others(self) -> list[Port]:
+        mine = (threading.current_thread(), self.owner)
+        return [port for port in self._ports if port.reader not in mine]
 
     # -- time -----------------------------------------------------------------------------
 
@@ -274,8 +219,8 @@ class Attachment:
                 self._unsettled[seq] += values[trace.J_A] - 1
             elif event == trace.ENDED:
                 self._unsettled[seq] -= 1
-                if not self._unsettled[seq]:
-                    del self._unsettled[seq]
+        # At one instant a packet may end before what it causes is made.
+        self._unsettled = {seq: n for seq, n in self._unsettled.items() if n}
 
     # -- waiting --------------------------------------------------------------------------
 
@@ -292,19 +237,31 @@ class Attachment:
         """
         current = threading.current_thread()
         for port in ports:
-            port.has_waited, port.reader = True, current
-        if current not in self._senders:
+            port.has_waited, port.reader, port.is_idle = True, current, True
+        try:
+            if current in self._senders and current.name != SNIFFER:
+                return self._drive(selected, ports, remain_s)
             return self._watch(selected, ports, remain_s)
+        finally:
+            for port in ports:
+                port.is_idle = False
+
+    def _drive(self, selected: Sequence[Any], ports: Sequence[Port], remain_s: float | None) -> list[Any]:
+        """Wait, and let packet time pass."""
+        self._await_starting()
+        is_owner = threading.current_thread() is self.owner
         limit_ns = self.now_ns + (PATIENCE_NS if remain_s is None else max(round(remain_s * NS_PER_S), 0))
         others_until = None if remain_s is None else time.monotonic() + remain_s
         while True:
+            if is_owner:
+                self._await_readers()  # what they do because of it happens at this moment
             with self.lock:
                 ready = select.select(selected, [], [], 0)[0]
                 if ready:
                     return ready
                 if self._step(limit_ns):
                     continue
-            if others_until is None and current is not self.owner and all(port.is_listener for port in ports):
+            if others_until is None and not is_owner and all(port.is_listener for port in ports):
                 return self._watch(selected, ports, None)  # its program may be told to go on by others
             if self._others_may_send() and (others_until is None or time.monotonic() < others_until):
                 self._watch(selected, ports, LOOK_S)

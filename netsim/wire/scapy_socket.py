@@ -21,9 +21,10 @@ from scapy.utils import EDecimal
 
 from netsim.clock import FILE_RUN_START_NS
 from netsim.units import NS_PER_S
-from netsim.wire.attachment import Attachment, Port
+from netsim.wire.attachment import Attachment
 from netsim.wire.capture_filter import compile_filter
 from netsim.wire.link_layer import ETHER_ARP, ETHER_IP, HEADER_BYTES, Frame
+from netsim.wire.port import Port
 
 MTU = 0xFFFF
 
