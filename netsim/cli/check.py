@@ -10,11 +10,14 @@ import click
 
 from netsim.cli.explain import code_rows
 from netsim.cli.files import check_writable, write_file
+from netsim.cli.finding_text import FAIL_ON, as_rows, counts, finding_lines, is_failure, junit_cases, look, total
+from netsim.cli.finding_text import junit as junit_text
 from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
 from netsim.cli.main import EXIT_BUG
 from netsim.cli.output import print_json, print_line, safe
 from netsim.cli.progress import Progress
+from netsim.cli.reach import network_of
 from netsim.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,33 +27,43 @@ if TYPE_CHECKING:
 
 @subcommand("check", example="netsim check -t shop.netsim.yaml --junit out.xml")
 @click.argument("file", metavar="[FILE]", required=False)
+@FAIL_ON
 @click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
-def command(settings: Settings, file: str | None, junit: str | None) -> int:
+def command(settings: Settings, file: str | None, fail_on: str | None, junit: str | None) -> int:
     """Check the expectations of a topology file by sending packets, by proof, and by running its flows.
 
-    Prints ok or FAIL for each, and for a failed one what happened instead and why. Exits 1 if any fails, and 70
-    if sending and proof differ: then netsim is wrong, and both answers are printed.
+    Prints ok or FAIL for each, and for a failed one what happened instead and why; then what `lint` finds. Exits 1
+    if an expectation fails (findings: see --fail-on), and 70 if sending and proof differ: then netsim is wrong, and
+    both answers are printed.
     """
     lab = open_lab(settings, file)
     if junit is not None:
         check_writable(junit)
     with Progress(settings, f"check {lab.topology.name}") as progress:
+        found = look(lab.topology, network_of(lab.topology))
         verdicts = lab.check(progress, settings.note)
     holds = all(verdict.holds for verdict in verdicts)
     if junit is not None:
-        write_file(junit, _junit(lab.topology, verdicts))
+        write_file(junit, _junit(lab.topology, verdicts, *junit_cases(lab.topology, found, fail_on)))
     if settings.is_json:
         rows = [_as_json(verdict, line) for verdict, line in zip(verdicts, _lines_of(lab.topology), strict=True)]
-        print_json({"topology": lab.topology.name, "holds": holds, "expectations": rows})
+        summary = {"findings": as_rows(found), "summary": counts(found)}
+        print_json({"topology": lab.topology.name, "holds": holds, "expectations": rows, **summary})
     else:
         for verdict, line in zip(verdicts, _lines_of(lab.topology), strict=True):
             for text in _texts(settings, verdict, line):
                 print_line(text)
         print_line(_total(verdicts))
+        if found:
+            print_line()
+            for finding, line in found:
+                for text in finding_lines(settings, lab.topology, finding, line):
+                    print_line(text)
+            print_line(total(counts(found)))
     if n := sum(verdict.is_disputed for verdict in verdicts):
         sys.stderr.write(f"netsim: {n} of the answers differ between sending and proof (a bug of netsim, report it)\n")
         return EXIT_BUG
-    return 0 if holds else 1
+    return 0 if holds and not is_failure(found, fail_on) else 1
 
 
 def _lines_of(topology: Topology) -> list[int]:
@@ -114,8 +127,8 @@ def _as_json(verdict: Verdict, line: int) -> dict[str, Any]:
     }
 
 
-def _junit(topology: Topology, verdicts: list[Verdict]) -> str:
-    """JUnit XML as CI systems read it: a test case for each expectation."""
+def _junit(topology: Topology, verdicts: list[Verdict], found: list[str], n_found: int) -> str:
+    """JUnit XML: a test case for each expectation, and one for each kind of finding."""
     from netsim.monitor.svg import element
 
     errors = sum(verdict.is_disputed for verdict in verdicts)
@@ -131,6 +144,4 @@ def _junit(topology: Topology, verdicts: list[Verdict]) -> str:
         else:
             failure = element("failure", _meaning(verdict.found), message=f"found: {verdict.found}")
             cases.append(f"  {opened}>{failure}</testcase>")
-    suite = element("testsuite", name=topology.name, tests=len(verdicts), failures=failed, errors=errors, skipped=0)
-    body = "".join(f"{case}\n" for case in cases)
-    return f'<?xml version="1.0" encoding="UTF-8"?>\n{suite.removesuffix("/>")}>\n{body}</testsuite>\n'
+    return junit_text(topology, cases + found, failed + n_found, errors)

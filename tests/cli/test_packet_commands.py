@@ -151,10 +151,10 @@ def test_check_json_and_junit(capsys: Capsys, tmp_path: Path) -> None:
     suite = ET.parse(report).getroot()  # noqa: S314 - our own output
     assert {key: suite.attrib[key] for key in ("name", "tests", "failures")} == {
         "name": "shop",
-        "tests": "5",
+        "tests": "15",
         "failures": "3",
     }
-    failures = [case.attrib["name"] for case in suite if len(case)]
+    failures = [case.attrib["name"] for case in suite if case.find("failure") is not None]
     assert failures == [row["expectation"] for row in answer["expectations"] if not row["holds"]]
 
 
@@ -195,10 +195,29 @@ def test_check_holds(tmp_path: Path, capsys: Capsys) -> None:
     start = text.index("expect:")
     file.write_text(text[:start] + "expect:\n  - {from: web-1, to: db-1, reachable: true}\n", encoding="utf-8")
     assert main(["check", str(file)]) == 0
-    assert capsys.readouterr().out == "ok    web-1 -> db-1: reachable\n1 expectation: 1 ok, 0 failed\n"
+    out = capsys.readouterr().out
+    assert out.startswith("ok    web-1 -> db-1: reachable\n1 expectation: 1 ok, 0 failed\n\n")
+    assert out.endswith("\n2 errors, 2 warnings, 1 remark\n")
     file.write_text(text[:start], encoding="utf-8")
     assert main(["check", str(file)]) == 0
-    assert capsys.readouterr().out == "the file has no expectations\n"
+    assert capsys.readouterr().out.startswith("the file has no expectations\n")
+
+
+@pytest.mark.parametrize(("fail_on", "code", "failed"), [(None, 0, []), ("error", 1, ["bad_state_route", "one_way"])])
+def test_check_tells_findings_and_fails_if_asked_to(
+    fail_on: str | None, code: int, failed: list[str], tmp_path: Path, capsys: Capsys
+) -> None:
+    file, report = tmp_path / "good.netsim.yaml", tmp_path / "out.xml"
+    text = SHOP.read_text(encoding="utf-8")
+    file.write_text(text[: text.index("expect:")], encoding="utf-8")
+    words = ["check", str(file), "--json", "--junit", str(report), *(["--fail-on", fail_on] if fail_on else [])]
+    assert main(words) == code
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["summary"] == {"error": 2, "warning": 2, "info": 1}
+    assert all(found["line"] and found["witness"] and found["fix"] for found in answer["findings"])
+    suite = ET.parse(report).getroot()  # noqa: S314 - our own output
+    assert sorted(case.attrib["name"] for case in suite if case.find("failure") is not None) == failed
+    assert len(suite.findall("*/system-out")) == len({found["code"] for found in answer["findings"]}) - len(failed)
 
 
 def test_unwritable_junit_is_known_before_the_run(capsys: Capsys) -> None:
