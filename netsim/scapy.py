@@ -69,7 +69,7 @@ class Wire:
         """Let packet time pass; sniffers see what passes meanwhile."""
         if self._attachment is None:
             raise UsageError(f"scapy is not attached to {self.instance.name}: there is nothing to wait for")
-        self._attachment.pass_until(self.now_ns + s_to_ns(seconds))
+        self._attachment.sleep(s_to_ns(seconds))
 
     def __enter__(self) -> Wire:
         if _attached:

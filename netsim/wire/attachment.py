@@ -187,6 +187,14 @@ class Attachment:
             self.emulator.advance(max(until_ns, self.now_ns))
             self._read_journal()
 
+    def sleep(self, duration_ns: int) -> None:
+        """Let time pass, after other threads have done what they are about to."""
+        give_up = time.monotonic() + READERS_S
+        while self._others_may_send() and time.monotonic() < give_up:
+            time.sleep(0.001)
+        self.pass_until(self.now_ns + duration_ns)
+        self._await_readers()
+
     def settle(self) -> None:
         """Let time pass until what was sent, and all it caused, has ended; at most `PATIENCE_NS`."""
         with self.lock:
