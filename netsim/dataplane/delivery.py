@@ -14,6 +14,7 @@ from netsim.dataplane.endpoint import (
     DELIVERED,
     begin,
     end,
+    has_port,
     is_listening,
     measure_datagram,
     measure_packet,
@@ -22,6 +23,7 @@ from netsim.dataplane.endpoint import (
     payload_of_whole,
     transmit,
 )
+from netsim.dataplane.fib import ECHO_PROTO, I_PORT_COUNT, INST_WORDS
 from netsim.dataplane.hop import is_edge, is_unforwardable
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.row import AT, DST, FLAGS, FLOW, FRAG, L4, PROTO, ROLE, SIZE, SRC, TCP_SEQ
@@ -34,7 +36,6 @@ from netsim.dataplane.state import (
     MEASURE_WORDS,
     X_RX_PACKETS,
     X_TAP,
-    X_TCB,
 )
 from netsim.dataplane.tcb import (
     B_FLOW,
@@ -46,6 +47,8 @@ from netsim.dataplane.tcb import (
     B_REMOTE_PORT,
     B_STATE,
     CLOSED,
+    DISCARD,
+    ECHO,
     LISTEN,
     OPTION_BYTES,
     PLAIN_BYTES,
@@ -55,12 +58,12 @@ from netsim.dataplane.tcb import (
 )
 from netsim.dataplane.tcp import act
 from netsim.dataplane.tcp_input import REFUSED, owns_number, segment_arrives, too_big
+from netsim.dataplane.tcp_listen import NOBODY, first_end, take_end
 from netsim.dataplane.tcp_numbers import M32
 from netsim.dataplane.trace import TAP_RECEIVED, record
 from netsim.jit import kernel
 
 MTU_EXCEEDED_ERROR = UNREACHABLE | 4 << 8
-NOBODY = -1
 
 
 @kernel
@@ -110,20 +113,44 @@ def receive_tcp(fib: Any, st: Any, n: int, i: int, payload_bytes: int, now_ns: i
         measure_segment(st, row, i, now_ns)
     if row[FLAGS] & QUIET or is_unforwardable(row[SRC]) or is_edge(fib, n, row[SRC]):
         return
-    t = find_end(st, st.inst[i * INST_STATE_WORDS + X_TCB] - 1, i, row)
+    t = find_end(st, i, row)
     if t >= 0:
         says = segment_arrives(st.tcb, t * TCB_WORDS, row, segment_payload(st, row, payload_bytes), now_ns)
         act(fib, st, t, now_ns)
         if says != REFUSED:
             return
-    is_open = 0
-    if t < 0 and st.flow[row[FLOW] * FLOW_WORDS + F_TCB] == 0:
-        is_open = is_listening(fib, i, row)
-    if make_answer(row, st.other, is_open, segment_payload(st, row, payload_bytes)) != NO_ANSWER:
+    elif may_open(fib, st, i, row):
+        app = DISCARD
+        if has_port(fib, i, ECHO_PROTO << 16 | row[L4] >> 16 & 0xFFFF):
+            app = ECHO
+        t = take_end(st, n, i, app, row, now_ns)
+        if t >= 0:
+            segment_arrives(st.tcb, t * TCB_WORDS, row, 0, now_ns)
+            act(fib, st, t, now_ns)
+        return
+    if make_answer(row, st.other, 0, segment_payload(st, row, payload_bytes)) != NO_ANSWER:
         begin(st, n, 1)
         st.other[AT] = now_ns
         note_made(st, n, i, now_ns)
         transmit(fib, st, st.other, n, i, now_ns)
+
+
+@kernel
+def may_open(fib: Any, st: Any, i: int, row: Any) -> bool:
+    """Whether the packet in hand is a SYN with which somebody may open a conversation at instance `i`."""
+    if row[PROTO] != PROTO_TCP or row[ROLE] != ORIGINAL or row[L4] >> 32 & (SYN | ACK | RST) != SYN:
+        return False
+    if row[FLAGS] & QUIET or st.flow[row[FLOW] * FLOW_WORDS + F_TCB] > 0:
+        return False
+    return is_listening(fib, i, row) != 0
+
+
+@kernel
+def may_need_end(fib: Any, st: Any, i: int, row: Any) -> bool:
+    """Whether the packet in hand may open a conversation: it is such a SYN, or a piece of what may be one."""
+    if row[FRAG] > 0 or row[FLAGS] & MF:
+        return row[PROTO] == PROTO_TCP and fib.inst[i * INST_WORDS + I_PORT_COUNT] > 0  # type: ignore[no-any-return]
+    return may_open(fib, st, i, row)
 
 
 @kernel
@@ -164,15 +191,15 @@ def is_end_of(tcb: Any, t: int, i: int, row: Any) -> bool:
 
 
 @kernel
-def find_end(st: Any, first: int, i: int, row: Any) -> int:
-    """The end of owner `i` that the segment in hand is for, NOBODY if none; `first` is the owner's first end."""
+def find_end(st: Any, i: int, row: Any) -> int:
+    """The end of owner `i` that the segment in hand is for, NOBODY if none."""
     own = st.flow[row[FLOW] * FLOW_WORDS + F_TCB] - 1
     if own >= 0:
         if row[ROLE] == ORIGINAL:
             own += 1
         if is_end_of(st.tcb, own, i, row):
             return own  # type: ignore[no-any-return]
-    t = first
+    t = first_end(st, i)
     while t >= 0:
         if is_end_of(st.tcb, t, i, row):
             return t
@@ -192,12 +219,12 @@ def end_of_error(st: Any, i: int, row: Any) -> int:
         return NOBODY
     if row[ROLE] & REPLY == 0:
         return NOBODY
-    t = st.inst[i * INST_STATE_WORDS + X_TCB] - 1
+    t = first_end(st, i)
     while t >= 0:
         b = t * TCB_WORDS
         is_near = st.tcb[b + B_FLOW] == row[FLOW] and st.tcb[b + B_STATE] != CLOSED
         if is_near and owns_number(st.tcb, b, row[TCP_SEQ]):
-            return t  # type: ignore[no-any-return]
+            return t
         t = st.tcb[b + B_NEXT] - 1
     return NOBODY
 

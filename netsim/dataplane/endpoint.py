@@ -103,13 +103,18 @@ def transmit(fib: Any, st: Any, row: Any, n: int, i: int, now_ns: int) -> None:
 @kernel
 def is_listening(fib: Any, i: int, row: Any) -> int:
     """1 if the instance has the packet's destination port open."""
-    count_ = fib.inst[i * INST_WORDS + I_PORT_COUNT]
-    if count_ == 0:
-        return 0
     proto = row[PROTO]
     if proto != PROTO_UDP and proto != PROTO_TCP:
         return 0
-    wanted = proto << 16 | row[L4] >> 16 & 0xFFFF
+    return has_port(fib, i, proto << 16 | row[L4] >> 16 & 0xFFFF)
+
+
+@kernel
+def has_port(fib: Any, i: int, wanted: int) -> int:
+    """1 if instance `i` has this protocol << 16 | port among its ports."""
+    count_ = fib.inst[i * INST_WORDS + I_PORT_COUNT]
+    if count_ == 0:
+        return 0
     first = fib.inst[i * INST_WORDS + I_PORT]
     if fib.port[first] > wanted:
         return 0

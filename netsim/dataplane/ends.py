@@ -14,6 +14,8 @@ from netsim.dataplane.tcp_timer import NEVER
 
 Ints = NDArray[np.int64]
 
+FIRST_FREE = 16
+
 
 class Ends:
     """The TCP ends of one engine: `tcb` int64[t*201], `timers` int64[t]; replaced when they grow."""
@@ -64,10 +66,21 @@ class Ends:
         if len(chosen):
             self.tcb = np.concatenate([self.tcb, fresh.reshape(-1)])
 
+    def add_free(self, node: int, nodes: Ints) -> None:
+        """Give a node blocks for conversations at its ports: some, then as many as it has."""
+        n = max(FIRST_FREE, int((self.table[:, b.B_NODE] == node).sum()))
+        first = len(self)
+        fresh = np.zeros((n, b.TCB_WORDS), np.int64)
+        fresh[:, b.B_NODE], fresh[:, b.B_SLOT], fresh[:, b.B_DUE] = node, -1, NEVER
+        at = node * state.NODE_STATE_WORDS + state.V_FREE
+        fresh[:, b.B_NEXT] = np.arange(first + 2, first + n + 2)
+        fresh[-1, b.B_NEXT], nodes[at] = nodes[at], first + 1
+        self.tcb = np.concatenate([self.tcb, fresh.reshape(-1)])
+
     def chain(self, inst: Ints, first: int) -> None:
         """Hook the ends from number `first` on into their owners' chains."""
         for t, end in enumerate(self.table[first:], first):
-            at = int(end[b.B_OWNER]) * state.INST_STATE_WORDS + state.X_TCB
+            at = int(end[b.B_OWNER]) * state.INST_STATE_WORDS + state.X_END
             end[b.B_NEXT], inst[at] = inst[at], t + 1
 
     def lay_out_timers(self, node: Ints) -> None:

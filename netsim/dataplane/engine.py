@@ -200,6 +200,8 @@ class Engine:
             memory.rings.grow_short()
         elif status == window.NEED_ROOM:
             memory.rings.grow(int(memory.control[state.C_NEED_RING]), int(memory.control[state.C_NEED_SLOTS]))
+        elif status == window.NEED_ENDS:
+            memory.ends.add_free(int(memory.control[state.C_NEED_NODE]), memory.node)
         elif status == window.NEED_HOST:
             self._call_host()
         else:

@@ -40,6 +40,9 @@ LINK_WORDS = 11
 I_NODE, I_ADDR, I_SUBNET_FIRST, I_SUBNET_LAST, I_NIC_MBPS, I_PORT, I_PORT_COUNT = range(7)
 INST_WORDS = 7
 
+ECHO_PROTO = 254
+"""A TCP port that echoes is in `port` twice: as TCP, and under this number, which RFC 3692 leaves to experiments."""
+
 # addr_ref: what has an address: an instance's number, or
 SELF_ADDR = -1  # the VPC's router or resolver
 EDGE_ADDR = -2  # a subnet's network or broadcast address

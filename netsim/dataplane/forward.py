@@ -106,7 +106,7 @@ from netsim.dataplane.trace import (
 from netsim.jit import kernel
 
 # What a kernel call ends with.
-DONE, NEED_RINGS, NEED_ROOM, NEED_JOURNAL, NEED_HOST = range(5)
+DONE, NEED_RINGS, NEED_ROOM, NEED_JOURNAL, NEED_HOST, NEED_ENDS = range(6)
 
 
 @kernel

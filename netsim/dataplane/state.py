@@ -16,12 +16,13 @@ from netsim.dataplane.disposition import N_DISPOSITIONS
 Ints = NDArray[np.int64]
 
 # instance
-X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING, X_TCB = range(6)
-INST_STATE_WORDS = 6
-"""`X_TCB`: one more than the number of its first TCP end, 0 for none."""
+X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING, X_END, X_ENDS = range(7)
+INST_STATE_WORDS = 7
+"""`X_END`: one more than the number of its first TCP end, 0 for none; `X_ENDS`: conversations its ports have."""
 
-# node: its two rings, a counter of packets that came to be, its slice of `timers`, and a counter per disposition
-V_OWN_RING, V_DELIVERY_RING, V_INJECTED, V_TIMER_FIRST, V_TIMER_COUNT, V_DISPOSITION = range(6)
+# node: its two rings, a counter of packets that came to be, its slice of `timers`, its free TCP
+# blocks and its router's ends (as `X_END`, `X_ENDS`), and a counter per disposition
+V_OWN_RING, V_DELIVERY_RING, V_INJECTED, V_TIMER_FIRST, V_TIMER_COUNT, V_FREE, V_END, V_ENDS, V_DISPOSITION = range(9)
 NODE_STATE_WORDS = V_DISPOSITION + N_DISPOSITIONS
 
 # flow, as described
@@ -51,19 +52,19 @@ STORE_WORDS = 12
 (
     C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
     C_NIC_QUEUE_NS, C_NIC_RING, C_HOST_CALLS, C_HOST_NODE,
-    C_FIB_VERSION,
-) = range(14)  # fmt: skip
-CONTROL_WORDS = 14
+    C_FIB_VERSION, C_NEED_NODE,
+) = range(15)  # fmt: skip
+CONTROL_WORDS = 15
 
 
 class State(NamedTuple):
     """The arrays, int64 but for `histogram`.
 
     rings[r*8], pool[slots*10], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
-    inst[i*6], node[n*21], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
+    inst[i*7], node[n*24], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
     store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
     hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
-    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[14],
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[15],
     paths[n*320] (`express.py`), tcb[t*201] (`tcb.py`), timers[t] (`tcp_timer.py`).
     """
 

@@ -28,15 +28,19 @@ from netsim.dataplane.state import (
     X_RING,
 )
 from netsim.dataplane.tcb import (
+    B_IS_OF_FLOW,
     B_NODE,
     B_OUT_BYTES,
     B_OUT_FLAGS,
     B_OWNER,
+    B_STATE,
     BURST_SEGMENTS,
+    CLOSED,
     TCB_WORDS,
     die,
 )
 from netsim.dataplane.tcp_app import tell_end
+from netsim.dataplane.tcp_listen import give_back
 from netsim.dataplane.tcp_output import make_segment, next_segment
 from netsim.dataplane.tcp_timer import fire, reschedule
 from netsim.jit import kernel
@@ -74,6 +78,8 @@ def act(fib: Any, st: Any, t: int, now_ns: int) -> None:
             st.measure[m + M_SENT_BYTES] += row[SIZE]
         transmit(fib, st, row, n, owner, now_ns)
     reschedule(st.tcb, st.node, st.timers, t)
+    if st.tcb[b + B_STATE] == CLOSED and st.tcb[b + B_IS_OF_FLOW] == 0:
+        give_back(st, t)
 
 
 @kernel(is_inline=False)

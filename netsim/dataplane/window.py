@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.dataplane.batch import ERROR, PROTO_ICMP, PROTO_TCP
-from netsim.dataplane.delivery import receive
+from netsim.dataplane.delivery import may_need_end, receive
 from netsim.dataplane.disposition import Disposition
 from netsim.dataplane.endpoint import begin, end, transmit
 from netsim.dataplane.express import forward_express, receive_express, send_express
@@ -25,6 +25,7 @@ from netsim.dataplane.fib import (
 )
 from netsim.dataplane.forward import (
     DONE,
+    NEED_ENDS,
     NEED_HOST,
     NEED_JOURNAL,
     NEED_RINGS,
@@ -82,6 +83,7 @@ from netsim.dataplane.state import (
     C_CURSOR,
     C_EVENTS,
     C_HOST_NODE,
+    C_NEED_NODE,
     C_NEED_RECORDS,
     C_NIC_RING,
     C_SHORT,
@@ -106,6 +108,7 @@ from netsim.dataplane.state import (
     STORE_WORDS,
     T_DISPOSITION,
     V_DELIVERY_RING,
+    V_FREE,
     V_OWN_RING,
     V_TIMER_FIRST,
     X_RING,
@@ -118,7 +121,7 @@ from netsim.dataplane.trace import (
 )
 from netsim.jit import kernel
 
-__all__ = ["DONE", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
+__all__ = ["DONE", "NEED_ENDS", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
 
 IN_FLIGHT = int(Disposition.IN_FLIGHT)
 PLAIN_HEADER_BYTES = 20
@@ -256,6 +259,9 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
         # The instance was deleted while the packet was on its way to it.
         end(st, row, n, HOST_UNREACHABLE, -1, now_ns)
         return DONE
+    if st.node[n * NODE_STATE_WORDS + V_FREE] == 0 and may_need_end(fib, st, row[INST], row):
+        st.control[C_NEED_NODE] = n
+        return NEED_ENDS
     may_speak = len(st.timers) > 0 and (row[PROTO] == PROTO_TCP or row[ROLE] & ERROR != 0)
     if may_speak and not has_room(st, st.inst[row[INST] * INST_STATE_WORDS + X_RING]):
         return NEED_ROOM

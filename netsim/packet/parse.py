@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, pack_icmp, pack_ports, pack_tcp
+from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, SYN, pack_icmp, pack_ports, pack_tcp
 from netsim.dataplane.disposition import Disposition
 from netsim.packet.checksum import checksum
 
@@ -29,9 +29,10 @@ TCP_HEADER_BYTES = 20
 ICMP_HEADER_BYTES = 8
 ECHO_REPLY, ECHO_REQUEST = 0, 8
 END_OF_OPTIONS, NO_OPERATION = 0, 1
+MSS_OPTION, MSS_OPTION_BYTES = 2, 4
 PARSED_COLUMNS = (
     "src", "dst", "size_bytes", "ttl", "proto", "l4", "flags", "frag_offset", "ident", "header_bytes", "tcp_seq",
-    "tcp_ack", "window",
+    "tcp_ack", "window", "ts_echo",
 )  # fmt: skip
 """What the bytes of a packet decide of its row."""
 
@@ -40,8 +41,8 @@ class ParsedPacket(NamedTuple):
     """A packet as its columns.
 
     `row`: src, dst, size_bytes, ttl, proto, l4, flags (DF, MF), frag_offset, ident,
-    header_bytes and, of TCP, tcp_seq, tcp_ack and window (`ts_echo` is that of segments made
-    here); the caller adds the others. Of a `BAD_CHECKSUM` packet the header's own
+    header_bytes and, of TCP, tcp_seq, tcp_ack, window and, of a SYN, its MSS option in
+    `ts_echo` (0: none); the caller adds the others. Of a `BAD_CHECKSUM` packet the header's own
     columns are as found, l4 is 0 and size_bytes is the number of bytes given; of a `MALFORMED`
     or `NOT_IPV4` one everything but that size is 0 (sizes over 65535 count as 65535).
     `disposition`: `IN_FLIGHT` if it may go on, else what ends it.
@@ -81,6 +82,8 @@ def parse_ip(raw: bytes | None) -> ParsedPacket:
     if row["proto"] == PROTO_TCP and row["l4"]:
         row["tcp_seq"], row["tcp_ack"] = int.from_bytes(body[4:8], "big"), int.from_bytes(body[8:12], "big")
         row["window"] = int.from_bytes(body[14:16], "big")
+        if body[13] & SYN:
+            row["ts_echo"] = mss_of(body[TCP_HEADER_BYTES : (body[12] >> 4) * 4])
     return ParsedPacket(row, Disposition.IN_FLIGHT, payload_bytes)
 
 
@@ -95,6 +98,19 @@ def options_parse(options: bytes) -> bool:
             return False
         i += options[i + 1]
     return i <= len(options)
+
+
+def mss_of(options: bytes) -> int:
+    """What the MSS option of a TCP header says, 0 without one (RFC 9293 section 3.2)."""
+    i = 0
+    while i + 1 < len(options) and options[i] != END_OF_OPTIONS:
+        length = 1 if options[i] == NO_OPERATION else options[i + 1]
+        if length < 1 or i + length > len(options):
+            break
+        if options[i] == MSS_OPTION and length == MSS_OPTION_BYTES:
+            return int.from_bytes(options[i + 2 : i + 4], "big")
+        i += length
+    return 0
 
 
 def _refused(n: int, disposition: Disposition) -> ParsedPacket:
@@ -119,6 +135,7 @@ def _header_columns(raw: bytes, header_bytes: int) -> dict[str, int]:
         "tcp_seq": 0,
         "tcp_ack": 0,
         "window": 0,
+        "ts_echo": 0,
     }
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, PacketBatch
+from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, SYN, PacketBatch
 from netsim.dataplane.disposition import Disposition
 from netsim.packet.checksum import fold
 from netsim.packet.packed import PackedPackets
@@ -22,6 +22,8 @@ from netsim.packet.parse import (
     ICMP_HEADER_BYTES,
     MAX_PACKET_BYTES,
     MIN_HEADER_BYTES,
+    MSS_OPTION,
+    MSS_OPTION_BYTES,
     NO_OPERATION,
     TCP_HEADER_BYTES,
     UDP_HEADER_BYTES,
@@ -141,6 +143,21 @@ class _Block:
             at[walking] = np.where(is_end, end, here + np.where(is_noop, 1, length))
         return good
 
+    def _mss(self, rows: Ints, at: Ints, bound: Ints) -> Ints:
+        """`parse.mss_of` of the rows, whose TCP options lie at [at, bound), walking all of them in step."""
+        at, found = at.copy(), np.zeros(len(rows), np.int64)
+        walks = at + 1 < bound
+        while len(walking := np.flatnonzero(walks)):
+            here, end = at[walking], bound[walking]
+            kind = self.byte(here, rows[walking])
+            length = np.where(kind == NO_OPERATION, 1, self.byte(here + 1, rows[walking]))
+            holds = (kind != END_OF_OPTIONS) & (length >= 1) & (here + length <= end)
+            is_mss = holds & (kind == MSS_OPTION) & (length == MSS_OPTION_BYTES)
+            found[walking] = np.where(is_mss, self.word(here + 2, rows[walking]), 0)
+            at[walking] = here + length
+            walks[walking] = holds & ~is_mss & (here + length + 1 < end)
+        return found
+
     def _transport(self, parsed: ParsedBatch, rows: slice, alive: Ints, columns: dict[str, Ints], size: Ints) -> None:
         """Fill `l4` and `payload_bytes` of the rows alive; see `parse._transport` for the rules."""
         l4 = parsed.batch["l4"][rows]
@@ -176,6 +193,10 @@ class _Block:
                 number = self.word(here + 2 * words, i) << 16 | self.word(here + 2 * words + 2, i)
                 parsed.batch[name][rows][i] = np.where(good, number, 0)
             parsed.batch["window"][rows][i] = np.where(good, self.word(here + 14, i), 0)
+            syn = np.flatnonzero(good & (self.byte(here + 13, i) & SYN > 0))
+            parsed.batch["ts_echo"][rows][i[syn]] = self._mss(
+                i[syn], here[syn] + TCP_HEADER_BYTES, (here + header)[syn]
+            )
 
         icmp = np.flatnonzero(~later & (proto == PROTO_ICMP) & (body >= ICMP_HEADER_BYTES))
         if len(icmp):

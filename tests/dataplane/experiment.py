@@ -34,7 +34,8 @@ from netsim.dataplane.row import (
     WINDOW,
 )  # fmt: skip
 from tests.dataplane.network import Network
-from tests.reference.scalar_forward import Flow, Packet, ScalarForward
+from tests.reference.scalar_forward import Flow, Packet
+from tests.reference.scalar_listener import ScalarListener
 
 FACTS = [FLOW, SEQ, ROLE, FRAG, SRC, DST, PROTO, SIZE, TTL, FLAGS, IDENT, TRANSITS, L4, HEADER, SENT,
          TCP_SEQ, TCP_ACK, WINDOW, TS_ECHO]  # fmt: skip
@@ -150,7 +151,7 @@ def run_engine(
 
 def run_scalar(experiment: Experiment, cuts: Sequence[int] = ()) -> Outcome:
     """The same by the twin."""
-    twin = ScalarForward(experiment.network)
+    twin = ScalarListener(experiment.network)
     twin.keep((replace(packet), payload, fate) for packet, payload, fate in experiment.stored)
     for number, traffic in enumerate(experiment.traffic):
         twin.flows.append(Flow(traffic.inst, traffic.dst_inst, traffic.template, traffic.payload))

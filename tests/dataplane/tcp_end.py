@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.reference.scalar_segment import ACK, BULK, DISCARD, ESTABLISHED, OWN_WINDOW, SYN, Segment, tick
+from tests.reference.scalar_segment import ACK, BULK, DISCARD, ESTABLISHED, OWN_WINDOW, SYN, Segment, reset_for, tick
 from tests.reference.scalar_tcb import Tcb
 
 OWN_ISS, PEER_ISS = 2**32 - 500, 2**31 - 700
@@ -55,6 +55,8 @@ class End:
             (PEER_ISS + at) % 2**32, (OWN_ISS + ack) % 2**32, flags, length, window, echo, sent_at=now, mss=mss
         )
         self.tcb.segment_arrives(segment, now)
+        if self.tcb.is_refused:
+            self.sent.append(reset_for(segment, now))
         return [(self.at(sent), sent.length) for sent in self.sent[before:]]
 
     @staticmethod

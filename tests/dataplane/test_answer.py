@@ -142,13 +142,15 @@ def test_an_instance_without_ports_is_closed() -> None:
     ("port", "flags", "says"),
     [
         (81, SYN, RST | ACK), (81, ACK, RST), (81, SYN | ACK, RST), (81, FIN, RST | ACK), (81, RST, 0),
-        (81, RST | ACK, 0), (80, SYN, SYN | ACK), (80, ACK, 0), (80, PSH | ACK, ACK), (80, FIN | ACK, ACK),
-        (80, RST, 0), (80, SYN | ACK, 0),
+        (81, RST | ACK, 0), (80, SYN, SYN | ACK), (80, ACK, RST), (80, PSH | ACK, RST), (80, FIN | ACK, RST),
+        (80, RST, 0), (80, SYN | ACK, RST), (80, SYN | RST, 0), (80, FIN, RST | ACK),
     ],
 )  # fmt: skip
 def test_tcp_ports_answer_as_rfc_9293_has_it(port: int, flags: int, says: int) -> None:
+    """An open port converses with who says SYN first, and refuses the rest as a closed one does."""
     answers = ends(run(two_vpcs(), tcp(flags, port)))[1:]
-    assert [(a.l4, a.role, a.size) for a in answers] == ([(pack_tcp(port, 4000, says), REPLY, 40)] if says else [])
+    size = 44 if says & SYN else 40
+    assert [(a.l4, a.role, a.size) for a in answers] == ([(pack_tcp(port, 4000, says), REPLY, size)] if says else [])
 
 
 def test_answers_are_not_answered_and_quiet_packets_neither() -> None:
@@ -161,7 +163,7 @@ def test_an_error_about_an_answer_says_which_answer() -> None:
     """The SYN-ACK of a spoofed SYN finds no way: nobody keeps its bytes, so its flags go into the error."""
     told = ends(run(two_vpcs(), tcp(SYN, src=8 << 24)))[-1]
     assert (told.role, told.icmp, told.dst) == (ERROR | REPLY, (3, 0), B1)
-    assert told.l4 == pack_error(3, 0, 0, 64, 40, 0, quoted_tcp_flags=SYN | ACK)
+    assert told.l4 == pack_error(3, 0, 0, 64, 44, 0, quoted_df=1, quoted_tcp_flags=SYN | ACK)
 
 
 def test_what_did_not_parse_ends_at_the_sender() -> None:

@@ -195,12 +195,24 @@ def test_a_reset_of_a_segment_with_ack_starts_where_that_points(lab: Lab) -> Non
     assert (str(reply[TCP].flags), reply[TCP].seq, reply[TCP].ack) == ("R", 700, 0)
 
 
-def test_data_to_an_open_port_is_acknowledged_whole(lab: Lab) -> None:
+def test_data_to_an_open_port_without_a_conversation_is_reset(lab: Lab) -> None:
     reply = answer_of(lab, IP(dst=DB_1) / TCP(sport=1025, dport=5432, seq=41, ack=700, flags="PA") / b"abc")
-    assert (str(reply[TCP].flags), reply[TCP].seq, reply[TCP].ack) == ("A", 700, 44)
+    assert (str(reply[TCP].flags), reply[TCP].seq, reply[TCP].ack) == ("R", 700, 0)
 
 
-@pytest.mark.parametrize("flags", ["R", "RA", ""])
+def test_a_conversation_with_an_open_port_ends_as_it_should(lab: Lab) -> None:
+    """A port that discards acknowledges what it got, and answers the FIN with its own."""
+    ports = {"sport": 1025, "dport": 5432}
+    syn_ack = answer_of(lab, IP(dst=DB_1) / TCP(**ports, seq=41, flags="S", options=[("MSS", 1000)]))[TCP]
+    assert (str(syn_ack.flags), syn_ack.ack, syn_ack.options) == ("SA", 42, [("MSS", 1460)])
+    fin = answer_of(lab, IP(dst=DB_1) / TCP(**ports, seq=42, ack=syn_ack.seq + 1, flags="FPA") / b"abc")[TCP]
+    assert (str(fin.flags), fin.seq, fin.ack) == ("FA", syn_ack.seq + 1, 46)
+    only(lab, IP(dst=DB_1) / TCP(**ports, seq=46, ack=fin.seq + 1, flags="A"))
+    again = answer_of(lab, IP(dst=DB_1) / TCP(**ports, seq=46, ack=fin.seq + 1, flags="A"))
+    assert str(again[TCP].flags) == "R"  # nobody is there any more
+
+
+@pytest.mark.parametrize("flags", ["R", "RA"])
 def test_resets_are_not_answered(lab: Lab, flags: str) -> None:
     sent = only(lab, IP(dst=DB_1) / TCP(dport=5432, flags=flags))
     assert sent.disposition is Disposition.DELIVERED

@@ -43,6 +43,7 @@ def test_udp_packet_fills_every_column() -> None:
         "tcp_seq": 0,
         "tcp_ack": 0,
         "window": 0,
+        "ts_echo": 0,
     }
     assert payload_bytes == 4
     assert set(row) <= set(COLUMNS)
@@ -58,6 +59,24 @@ def test_tcp_numbers_and_window_are_those_of_the_header() -> None:
     row = parse_ip(ip_packet(TCP[:4] + bytes.fromhex("fffffffe 80000001") + TCP[12:], proto=6)).row
     assert (row["tcp_seq"], row["tcp_ack"], row["window"]) == (2**32 - 2, 2**31 + 1, 65_535)
     assert set(row) == set(PARSED_COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("options", "mss"),
+    [
+        ("", 0), ("020405b4", 1460), ("0101 0204ffff 0000", 65_535), ("0303 0701 0204 0218", 536),
+        ("00 020405b4 0000 00", 0), ("02 0305 00", 0), ("0800 0000 020405b4", 0), ("0101 0102", 0),
+        ("0101 0204", 0), ("0204 0010 0204 0020", 16),
+    ],
+)  # fmt: skip
+def test_a_syn_says_its_mss_in_the_echo_column(options: str, mss: int) -> None:
+    raw_options = bytes.fromhex(options)
+    head = TCP[:12] + bytes([(20 + len(raw_options)) // 4 << 4, 2]) + TCP[14:20] + raw_options
+    packet = ip_packet(head + b"data", proto=6)
+    assert parse_ip(packet).row["ts_echo"] == mss
+    assert parse_many(PackedPackets.of([packet])).batch["ts_echo"].tolist() == [mss]
+    without_syn = ip_packet(head[:13] + b"\x10" + head[14:] + b"data", proto=6)
+    assert parse_ip(without_syn).row["ts_echo"] == 0
 
 
 def test_echo_has_identifier_and_sequence_and_other_icmp_has_not() -> None:

@@ -37,7 +37,6 @@ from tests.reference.scalar_segment import (
     WINDOW_SHIFT,
     Segment,
     merged,
-    reset_for,
     tick,
     unwrap,
 )
@@ -51,6 +50,7 @@ class Tcb(Sender):
     intervals: list[tuple[int, int]] = field(default_factory=list)
     peer_fin_at: int = -1
     has_peer_closed: bool = False
+    is_refused: bool = False
     received_bytes: int = 0
 
     # ------------------------------------------------------------------------------- what its owner tells it
@@ -124,7 +124,8 @@ class Tcb(Sender):
     # ------------------------------------------------------------------------------------ segments that arrive
 
     def segment_arrives(self, segment: Segment, now: int) -> None:
-        """RFC 9293 section 3.10.7, in its order."""
+        """RFC 9293 section 3.10.7, in its order. `is_refused` afterwards: a closed port's answer is called for."""
+        self.is_refused = False
         if self.state == SYN_SENT:
             self.arrives_in_syn_sent(segment, now)
             return
@@ -171,13 +172,13 @@ class Tcb(Sender):
         is_ack_good = bool(flags & ACK) and 0 < ack <= self.max_nxt
         if flags & ACK and not is_ack_good:
             if not flags & RST:
-                self.refuse(segment, now)
+                self.is_refused = True
         elif flags & RST:
             if is_ack_good:
                 self.n_resets += 1
                 self.die(now)
         elif flags & SYN and not flags & ACK:
-            self.refuse(segment, now)
+            self.is_refused = True
         elif flags & SYN:
             self.irs = segment.seq
             self.rcv_nxt = 1
@@ -202,16 +203,13 @@ class Tcb(Sender):
             self.cc.cwnd = self.smss
         self.timeouts = 0
 
-    def refuse(self, segment: Segment, now: int) -> None:
-        self.emit(reset_for(segment, now))
-
     def ack_arrives(self, segment: Segment, now: int) -> bool:
         """The ACK field of an acceptable segment. False: the segment ends here."""
         ack = unwrap(segment.ack, self.iss, self.una)
         window = segment.window << WINDOW_SHIFT if self.has_options else segment.window
         if self.state == SYN_RCVD:
             if not 0 < ack <= self.max_nxt:
-                self.refuse(segment, now)
+                self.is_refused = True
                 return False
             self.establish(segment, now)
             self.snd_wnd = window
@@ -245,7 +243,10 @@ class Tcb(Sender):
     def data_arrives(self, s: int, segment: Segment, now: int) -> None:
         """Text and FIN of an acceptable segment."""
         n = segment.length + bool(segment.flags & FIN)
-        if n == 0 or self.has_peer_closed:
+        if n == 0:
+            return
+        if self.has_peer_closed:
+            self.is_ack_due = True  # nothing can follow a FIN: not taken, but told so
             return
         if s > self.rcv_nxt:
             kept = merged([*self.intervals, (s, s + n)])

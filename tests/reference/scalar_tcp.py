@@ -220,15 +220,18 @@ class ScalarTcp(ScalarForward):
             packet.tcp_seq, packet.tcp_ack, packet.l4 >> 32, packet.length, packet.window, packet.ts_echo,
             packet.sent_at, packet.mss,
         )  # fmt: skip
+        is_refused = False
         if end.state != CLOSED:
             end.segment_arrives(segment, self.now_ns)
+            is_refused = end.is_refused
         elif not end.is_opener and segment.flags & SYN and end.n_sent == 0:
             end.listen(segment, self.now_ns)
-        elif not end.is_opener:  # a port without a conversation answers in the name of its cause
-            reset = self.answer(packet, packet.length, is_open=False)
-            if reset is not None:
-                self.injected[self.network.instances[inst].vpc] += 1
-                self.transmit(inst, reset)
+        else:
+            is_refused = not end.is_opener
+        reset = self.answer(packet, packet.length, is_open=False) if is_refused else None
+        if reset is not None:  # in the name of its cause: no end says it
+            self.injected[self.network.instances[inst].vpc] += 1
+            self.transmit(inst, reset)
 
     def error_arrives(self, end: Tcb, packet: Packet) -> None:
         says = packet.l4 & 0xFF, packet.l4 >> 8 & 0xFF
