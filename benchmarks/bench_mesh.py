@@ -72,7 +72,7 @@ def run(plan: Plan) -> list[Row]:
         Side("netsim", lambda: ours(duration_ns, plan.threads)),
         [(peer(peer_ns), "ns.py", 250)],
         plan.rounds,
-        f"netsim runs {duration_ns // NS_PER_MS} ms of traffic, ns.py {peer_ns // NS_PER_MS} ms",
+        f"{duration_ns // NS_PER_MS} ms of traffic in netsim, {peer_ns // NS_PER_MS} ms in ns.py: rates are compared",
     )
     figure = rows[0].ours
     assert figure is not None
