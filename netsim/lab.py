@@ -38,6 +38,7 @@ from netsim.version import __version__
 from netsim.wire.recording import Recording
 
 if TYPE_CHECKING:
+    from netsim.probe.throughput import Throughput, ThroughputPlan
     from netsim.verify.network import Network
 
 DEFAULT_RUN_NS = 10 * NS_PER_S
@@ -108,6 +109,14 @@ class Lab(Names, Recording, Proofs):
         """Find the path by growing TTL; `told` hears of each hop when its probes are done."""
         from_id, to_addr = self.instance(src).id, self.resolve(src, dst)
         return traceroute(self, from_id, to_addr, max_ttl=max_ttl, probes=probes, protocol=protocol, told=told)
+
+    def iperf(self, src: str, dst: str, plan: ThroughputPlan | None = None) -> Throughput | None:
+        """Measure what two instances get between them from now on, by default with TCP for 10 s; None if no
+        connection came about. Traffic that is running goes on.
+        """
+        from netsim.probe.throughput import ThroughputPlan, measure_throughput
+
+        return measure_throughput(self, self.instance(src).id, self.instance(dst).id, plan or ThroughputPlan())
 
     def trace(self, src: str, dst: str, *, raw: bytes | None = None, size_bytes: int = DEFAULT_BYTES) -> Trace:
         """Every step of one packet: an echo request, or the IP packet `raw` (then `dst` is not used)."""
