@@ -25,7 +25,6 @@ from netsim.units import NS_PER_S
 SCOPE = "BCE_PEERCONN"
 MAX_POINTS = 1440
 MAX_BATCH = 100
-RETENTION_NS = 40 * 86_400 * NS_PER_S
 
 _QUANTITIES = {
     "Bytes": "bytes",
@@ -102,16 +101,13 @@ def query_batch(call: Call) -> Reply:
 
 def _points(call: Call, emulator: Emulator, instance: str, metric: str, window: Window) -> list[dict[str, Any]]:
     conn, side = _side_asked(call, emulator.inventory.visible_to(call.account), instance)
-    oldest_ns = emulator.inventory.clock.now_ns - RETENTION_NS
-    points = emulator.monitor.query(
-        conn.id,
-        side,
+    series = call.service.history.series(emulator, conn.id, side, window.start_ns, window.end_ns)
+    points = series.query(
         metric,
-        max(window.start_ns, oldest_ns),
-        max(window.end_ns, oldest_ns),
+        window.start_ns,
+        window.end_ns,
         window.period_ns,
         tuple(STATISTICS[name] for name in window.statistics),
-        clock="control",
     )
     return [_point_json(point, window.statistics) for point in points]
 

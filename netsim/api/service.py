@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from netsim.api.history import History
 from netsim.clock import VirtualClock
 from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
@@ -97,6 +98,7 @@ class Service:
             self._record(inventory, start.edits, clock.now_ns, None)
             journal.flush()
         self.real = RealTime(Emulator(inventory, seed=start.seed, sample_period_ns=SAMPLE_NS), speed=speed)
+        self.history = History(f"{self.database.path}.samples", self.real)
         self._writer = threading.Thread(target=self._write, name="netsim-journal", daemon=True)
         self._writer.start()
         self.real.start()
@@ -104,6 +106,7 @@ class Service:
     def close(self) -> None:
         """Stop time, write what is left, close the files."""
         self.real.stop()
+        self.history.close()
         with self._progress:
             self._is_closing = True
             self._progress.notify_all()

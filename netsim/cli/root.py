@@ -17,7 +17,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Runs": ("run", "monitor"),
     "Changes": ("route", "peer", "vpc", "instance"),
     "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),
-    "Server": ("serve",),
+    "Server": ("serve", "db"),
     "Real kernel": ("deploy", "exec", "destroy", "cleanup", "doctor"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""

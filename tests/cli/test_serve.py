@@ -6,12 +6,13 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,17 @@ def test_logs_are_json_without_secrets() -> None:
     requests = [json.loads(line) for line in lines if line.startswith("{")]
     assert requests[-1]["operation"] == "GET /v1/vpc" and requests[-1]["status"] == 200
     assert secret_key not in "".join(lines) and "bce-auth" not in "".join(lines)
+
+
+def test_a_database_is_checked(tmp_path: Path, run_cli: RunCli) -> None:
+    path = tmp_path / "cloud.db"
+    with serving(TOPOLOGY, "--db", path) as server:
+        assert run_cli("db", "check", path).code == 5  # in use
+        server.end()
+    assert run_cli("db", "check", path).stdout == f"{path}: ok\n"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE change SET edits = replace(edits, 'shop', 'shop2') WHERE version = 1")
+        connection.execute("INSERT INTO change VALUES (7, 0, NULL, '[]')")
+    broken = run_cli("db", "check", path, "--json")
+    assert broken.code == 1 and "missing" in broken.json["problems"][0]
+    assert run_cli("db", "check", tmp_path / "none.db").code == 5
