@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from netsim.emulator import Emulator
 from netsim.errors import InvalidError, NotFoundError, UsageError
-from netsim.prefix import format_addr, parse_addr
+from netsim.prefix import format_addr, looks_like_addr, parse_addr
+from netsim.probe.names import Names
 from netsim.units import NS_PER_S, s_to_ns
 from netsim.wire.attachment import Attachment
 from netsim.wire.link_layer import mac_text
@@ -130,7 +131,7 @@ class Wire:
             self._set(conf, name, kind)
         self._set(conf, "L3socket6", sockets.l3)
         self._set(scapy.layers.l2, "_arp_cache", {})
-        self._set(scapy.base_classes.Net, "name2addr", classmethod(_name_to_addr(self.emulator)))
+        self._set(scapy.base_classes.Net, "name2addr", classmethod(_name_to_addr(attachment)))
         self._set(scapy.sendrecv, "SndRcvHandler", _unthreaded(sockets))
         self._set(scapy.sendrecv, "time", _clock(attachment, is_exact=True))
         self._set(scapy.automaton, "time", _clock(attachment, is_exact=False))
@@ -204,17 +205,19 @@ def _routes(attachment: Attachment) -> Any:
     return table
 
 
-def _name_to_addr(emulator: Emulator) -> Any:
-    """Names in packets are instances of this network; none is looked up anywhere else."""
+def _name_to_addr(attachment: Attachment) -> Any:
+    """Names in packets are those of this network: instances, and what the instance's resolver knows."""
+    emulator = attachment.emulator
 
     def name2addr(_: Any, name: str) -> str:
         try:
-            return format_addr(parse_addr(name))
-        except InvalidError:
-            pass
-        try:
-            return format_addr(emulator.inventory.instance(name).addr)
-        except NotFoundError as error:
+            with attachment.lock:
+                if isinstance(emulator, Names):
+                    return format_addr(emulator.resolve(attachment.instance.id, name))
+                return format_addr(
+                    parse_addr(name) if looks_like_addr(name) else emulator.inventory.instance(name).addr
+                )
+        except (NotFoundError, InvalidError) as error:
             raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
 
     return name2addr

@@ -152,8 +152,10 @@ def test_addresses_names_and_routes_are_the_instance_s(lab: Lab) -> None:
         assert conf.route.route(DESK_1)[2] == SHOP_ROUTER
         assert str(conf.iface) == "eth0" and conf.iface.ip == WEB_1
         assert sr1(IP(dst="db-1") / ICMP(), timeout=1, verbose=0).src == DB_1
-        with pytest.raises(OSError, match="nobody"):
-            IP(dst="nobody.example")
+        assert sr1(IP(dst="web-2.shop.internal") / ICMP(), timeout=1, verbose=0).src == WEB_2
+        for name in ("nobody.example", "nobody", "10.1.0.256", "db-1.data.internal"):
+            with pytest.raises(OSError, match=name):
+                IP(dst=name)
 
 
 def test_one_s_own_and_the_router_s_address_answer(lab: Lab) -> None:
