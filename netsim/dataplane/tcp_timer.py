@@ -13,6 +13,7 @@ from netsim.dataplane.congestion import cc_on_timeout, cc_ssthresh
 from netsim.dataplane.state import NODE_STATE_WORDS, V_TIMER_COUNT, V_TIMER_FIRST
 from netsim.dataplane.tcb import (
     B_ACK_DUE,
+    B_APP_LIMIT,
     B_BURST_AT,
     B_CWND,
     B_DELACK_AT,
@@ -64,7 +65,7 @@ def fire(tcb: Any, b: int, now_ns: int) -> None:
         die(tcb, b, now_ns)
     else:
         tcb[b + B_BURST_AT] = -1
-        tcb[b + B_TODO] = DO_OUTPUT
+        tcb[b + B_TODO] = tcb[b + B_TODO] | DO_OUTPUT
 
 
 @kernel
@@ -105,7 +106,7 @@ def _retransmission_timeout(tcb: Any, b: int, now_ns: int) -> None:
         tcb[b + B_NXT] = una
         cc_on_timeout(tcb, b)
         tcb[b + B_TODO] = DO_OUTPUT
-        if tcb[b + B_SND_WND] == 0:
+        if tcb[b + B_SND_WND] == 0 and tcb[b + B_APP_LIMIT] > una:  # a FIN alone needs no window
             tcb[b + B_TODO] = DO_PROBE
     back_off(tcb, b, now_ns)
 
