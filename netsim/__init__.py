@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 from netsim.version import __version__
 
 if TYPE_CHECKING:
-    from netsim import scapy
-    from netsim.controlplane import edit
+    from netsim import edit, scapy
     from netsim.controlplane.inventory import Inventory
     from netsim.lab import Lab
     from netsim.traffic.flow import FlowSpec
@@ -27,7 +26,7 @@ _HOMES = {
     "FlowSpec": "netsim.traffic.flow",
 }
 
-_MODULES = {"edit": "netsim.controlplane.edit", "scapy": "netsim.scapy"}
+_MODULES = {"edit": "netsim.edit", "scapy": "netsim.scapy"}
 
 __all__ = ["FlowSpec", "Inventory", "Lab", "__version__", "edit", "load", "scapy"]
 

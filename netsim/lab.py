@@ -39,6 +39,7 @@ from netsim.wire.recording import Recording
 
 if TYPE_CHECKING:
     from netsim.probe.throughput import Throughput, ThroughputPlan
+    from netsim.verify.bottleneck import Share
     from netsim.verify.network import Network
 
 DEFAULT_RUN_NS = 10 * NS_PER_S
@@ -59,6 +60,19 @@ class Lab(Names, Recording, Proofs):
         super().__init__(topology.inventory, topology.seed if seed is None else seed)
         self.topology = topology
         self._notice: Callable[[str], None] | None = None
+
+    def __repr__(self) -> str:
+        """Which network, how large, and what time it is there."""
+        inventory = self.inventory
+        counts = f"{len(inventory.vpcs)} VPCs, {len(inventory.instances)} instances, {len(inventory.rules)} rules"
+        conns = f"{len(inventory.peer_conns)} peer connections"
+        return f"<Lab {self.topology.name}: {counts}, {conns}, at {self.now_ns / NS_PER_S:g} s>"
+
+    def fair_shares(self) -> list[Share | None]:
+        """What each flow of the topology could get and what sets it, if all send at once; None for a replay."""
+        from netsim.flow_shares import flow_shares
+
+        return flow_shares(self.network(), self.topology.traffic)
 
     @classmethod
     def load(cls, path: str | Path, seed: int | None = None) -> Lab:

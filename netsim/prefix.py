@@ -84,6 +84,12 @@ def parse_addr(text: str) -> int:
         raise InvalidError(f'"{text}" is not an IPv4 address, expected like 10.1.0.20') from None
 
 
+def looks_like_addr(text: str) -> bool:
+    """Whether an address was meant: four numbers with dots, whatever they are."""
+    parts = text.split(".")
+    return len(parts) == 4 and all(part.isascii() and part.isdigit() for part in parts)
+
+
 def parse_prefix(text: str) -> Prefix:
     """The prefix of `a.b.c.d/len`.
 

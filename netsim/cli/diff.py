@@ -7,6 +7,7 @@ import click
 from netsim.cli.diff_text import counted, diff_lines
 from netsim.cli.frame import subcommand
 from netsim.cli.output import print_json, print_line
+from netsim.cli.reach import network_of
 from netsim.cli.settings import Settings
 
 
@@ -20,9 +21,8 @@ def command(settings: Settings, before: str, after: str) -> int:
     """
     from netsim.topology_file import load_topology
     from netsim.verify.diff import diff
-    from netsim.verify.network import Network
 
-    found = diff(*(Network.of(load_topology(path, settings.seed).inventory) for path in (before, after)))
+    found = diff(*(network_of(load_topology(path, settings.seed)) for path in (before, after)))
     if settings.is_json:
         print_json(found.to_dict())
     elif found.is_same:

@@ -12,7 +12,7 @@ from netsim.cli.settings import Settings
 from netsim.prefix import format_addr
 
 if TYPE_CHECKING:
-    from netsim.verify.diff import Diff, OwnerChange, PairChange, PieceChange
+    from netsim.verify.diff import Diff, OwnerChange, PairChange, PieceChange, PortChange
 
 MOST = 30
 """Of each kind; --json has all."""
@@ -29,7 +29,7 @@ def diff_lines(settings: Settings, found: Diff) -> Iterator[str]:
     yield from _some(others, lambda change: _word(settings, "OTHER", "yellow") + _pair(change))
     yield from _some(found.pieces, _piece)
     yield from _some(found.owners, _owner)
-    yield from _some(found.ports, lambda name: f"ports   {safe(name)}: other ports are open")
+    yield from _some(found.ports, _ports)
     yield counted(found)
 
 
@@ -55,6 +55,13 @@ def _pair(change: PairChange) -> str:
 def _piece(piece: PieceChange) -> str:
     src, dst = _span(*piece.src), _span(*piece.dst)
     return f"packet  in {safe(piece.vpc)} from {src} to {dst}: {safe(piece.before)}, now {safe(piece.after)}"
+
+
+def _ports(change: PortChange) -> str:
+    parts = [
+        f"{', '.join(ports)} {word}" for word, ports in (("closed", change.closed), ("opened", change.opened)) if ports
+    ]
+    return f"ports   {safe(change.instance)}: {'; '.join(parts)}"
 
 
 def _owner(owner: OwnerChange) -> str:

@@ -7,7 +7,6 @@ import click
 from netsim.cli.frame import subcommand
 from netsim.cli.output import print_json, print_line, print_rows
 from netsim.cli.settings import Settings
-from netsim.errors import NotFoundError
 
 # Those of `verify/finding.py`, but for the fates: a table of its own, since that one's module loads numpy.
 FINDINGS: dict[str, str] = {
@@ -36,7 +35,7 @@ def command(settings: Settings, code: str | None) -> None:
 
         near = get_close_matches(wanted, known, n=1)
         hint = f', did you mean "{near[0]}"?' if near else "; netsim explain lists all"
-        raise NotFoundError(f'code "{code}": there is none of that name{hint}')
+        raise click.UsageError(f'code "{code}": there is none of that name{hint}')
     row = known[wanted]
     if settings.is_json:
         print_json(row)

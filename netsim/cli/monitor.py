@@ -15,7 +15,7 @@ from netsim.cli.output import print_json, print_line, print_rows, safe, table
 from netsim.cli.progress import Progress
 from netsim.cli.settings import Settings
 from netsim.cli.values import DURATION
-from netsim.errors import UsageError
+from netsim.errors import InvalidError, UsageError
 from netsim.units import NS_PER_S, s_to_ns
 
 if TYPE_CHECKING:
@@ -69,8 +69,11 @@ def command(
     from netsim.monitor.metrics import metric_named
 
     names = _metric_names(metrics)
-    for name in names:
-        metric_named(name)
+    try:
+        for name in names:
+            metric_named(name)
+    except InvalidError as error:
+        raise click.UsageError(str(error)) from None
     lab = open_lab(settings)
     conn = lab.inventory.peer_conn(_peer(lab, peer))
     with Progress(settings, f"run {lab.topology.name}") as progress:

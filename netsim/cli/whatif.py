@@ -32,8 +32,9 @@ KINDS = {
 
 @subcommand("whatif", example="netsim whatif down=shop-data web-1 db-1 -t shop.netsim.yaml")
 @click.argument("words", metavar="[CHANGE]... [FROM TO]", nargs=-1)
+@click.option("--port", metavar="PROTO/PORT", help="With FROM and TO: a port that must answer, like tcp/443.")
 @click.option("--each-connection-down", is_flag=True, help="Rank the connections by the pairs lost without each.")
-def command(settings: Settings, words: tuple[str, ...], each_connection_down: bool) -> int:
+def command(settings: Settings, words: tuple[str, ...], port: str | None, each_connection_down: bool) -> int:
     r"""Say which pairs a change would disconnect or connect; the file stays as it is.
 
     \b
@@ -53,11 +54,13 @@ def command(settings: Settings, words: tuple[str, ...], each_connection_down: bo
         if wrong is not None:
             raise click.UsageError(f'"{wrong}" is no change, accepted {", ".join(KINDS.values())}')
         raise click.UsageError(f"expected a CHANGE ({', '.join(KINDS.values())}), and FROM and TO or neither")
+    if port is not None and not ends:
+        raise click.UsageError("--port needs FROM and TO")
     network = network_of(open_topology(settings))
     if each_connection_down:
         return _rank(settings, network)
     after = changed(network, changes)
-    return _pair(settings, network, after, *ends) if ends else _all(settings, network, after)
+    return _pair(settings, network, after, ends, port) if ends else _all(settings, network, after)
 
 
 def changed(network: Network, changes: list[str]) -> Network:
@@ -103,12 +106,16 @@ def _edits(inventory: Inventory, kind: str, parts: list[str]) -> list[Edit[Any]]
     raise UsageError(f"whatif: {vpc.name} has no rule with source {parts[1]} and destination {parts[2]}")
 
 
-def _pair(settings: Settings, before: Network, after: Network, source: str, target: str) -> int:
+def _pair(settings: Settings, before: Network, after: Network, ends: list[str], port: str | None) -> int:
+    from netsim.traffic.expectation import parse_port
     from netsim.verify.reach import reach_all
 
+    source, target = ends
+    wanted = None if port is None else parse_port(port)
     # Without fixes: they would undo the change.
     answers = [
-        [replace(answer, fixes=()) for answer in reach_all(network, source, target)] for network in (before, after)
+        [replace(answer, fixes=()) for answer in reach_all(network, source, target, wanted)]
+        for network in (before, after)
     ]
     if settings.is_json:
         print_json(dict(zip(("before", "after"), ([a.to_dict() for a in each] for each in answers), strict=True)))

@@ -10,8 +10,9 @@ from netsim.dataplane.disposition import Disposition
 from netsim.emulator import Emulator
 from netsim.errors import UsageError
 from netsim.packet.flow_packets import FlowPackets
+from netsim.prefix import format_addr
 from netsim.probe.journal import Probe
-from netsim.units import NS_PER_S
+from netsim.units import NS_PER_MS, NS_PER_S
 
 IDENT = 0x6E73
 DEFAULT_BYTES = 84
@@ -59,6 +60,13 @@ class PingResult:
     duration_ns: int
     outcomes: tuple[EchoReply | EchoError | None, ...]
     fates: tuple[tuple[Disposition | None, Disposition | None], ...]
+
+    def __repr__(self) -> str:
+        """What a person wants to see first: how many came back, and how long it took."""
+        ends = f"{format_addr(self.src_addr)} -> {format_addr(self.dst_addr)}"
+        rtts = [reply.rtt_ns / NS_PER_MS for reply in self.replies]
+        shown = f", rtt {min(rtts):.3f}/{sum(rtts) / len(rtts):.3f}/{max(rtts):.3f} ms" if rtts else ""
+        return f"<PingResult {ends}: {self.received} of {self.sent} received{shown}>"
 
     @property
     def replies(self) -> tuple[EchoReply, ...]:

@@ -8,7 +8,7 @@ from netsim.controlplane.dns_record import is_host_name
 from netsim.controlplane.instance import Instance
 from netsim.emulator import Emulator
 from netsim.errors import InvalidError, NotFoundError
-from netsim.prefix import format_addr, parse_addr
+from netsim.prefix import format_addr, looks_like_addr, parse_addr
 from netsim.units import s_to_ns
 
 if TYPE_CHECKING:
@@ -31,11 +31,17 @@ class Names(Emulator):
 
         Raises:
             NotFoundError: neither.
+            InvalidError: it was meant to be an address, and is none.
         """
         try:
             return parse_addr(ref)
-        except InvalidError:
-            return self.instance(ref).addr
+        except InvalidError as no_addr:
+            try:
+                return self.instance(ref).addr
+            except NotFoundError:
+                if looks_like_addr(ref):
+                    raise no_addr from None
+                raise
 
     def resolve(self, src: str, name: str) -> int:
         """The address a name means to the instance `src`: an address, an instance, else a DNS name.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from netsim.controlplane.instance import Instance
 from netsim.controlplane.inventory import Inventory
+from netsim.dataplane.batch import PROTO_TCP
 from netsim.dataplane.disposition import Disposition
 from netsim.prefix import MAX_ADDR, format_addr
 from netsim.verify.atoms import N_FATES
@@ -64,6 +65,14 @@ class OwnerChange(NamedTuple):
     after: str
 
 
+class PortChange(NamedTuple):
+    """An instance of both networks (`vpc/name`) and the ports (`tcp/80`) that are open in one of them only."""
+
+    instance: str
+    opened: tuple[str, ...]
+    closed: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Diff:
     """All that changed; see the module."""
@@ -71,7 +80,7 @@ class Diff:
     pairs: tuple[PairChange, ...]
     pieces: tuple[PieceChange, ...]
     owners: tuple[OwnerChange, ...]
-    ports: tuple[str, ...]
+    ports: tuple[PortChange, ...]
     vpcs_added: tuple[str, ...]
     vpcs_removed: tuple[str, ...]
 
@@ -114,7 +123,10 @@ class Diff:
                 {"vpc": o.vpc, "address": format_addr(o.addr), "before": o.before or None, "after": o.after or None}
                 for o in self.owners
             ],
-            "ports": list(self.ports),
+            "ports": [
+                {"instance": change.instance, "opened": list(change.opened), "closed": list(change.closed)}
+                for change in self.ports
+            ],
             "vpcs_added": list(self.vpcs_added),
             "vpcs_removed": list(self.vpcs_removed),
         }  # fmt: skip
@@ -273,10 +285,19 @@ def _owners(inventory: Inventory) -> dict[tuple[str, int], str]:
     return found
 
 
-def _port_changes(before: Network, after: Network) -> Iterator[str]:
-    """`vpc/name` of instances in both whose open ports differ."""
-    open_ports = []
-    for network in (before, after):
-        inventory = network.inventory
-        open_ports.append({full_name(inventory, i): i.listen for i in inventory.instances.values()})
-    return (name for name, ports in open_ports[0].items() if open_ports[1].get(name, ports) != ports)
+def _port_changes(before: Network, after: Network) -> Iterator[PortChange]:
+    """Instances in both whose open ports differ; those that flows open count, too."""
+    was, now = (_open_ports(network) for network in (before, after))
+    for name, ports in was.items():
+        if name in now and now[name] != ports:
+            opened, closed = (sorted(some) for some in (now[name] - ports, ports - now[name]))
+            yield PortChange(name, tuple(map(_port_text, opened)), tuple(map(_port_text, closed)))
+
+
+def _open_ports(network: Network) -> dict[str, set[tuple[int, int]]]:
+    inventory = network.inventory
+    return {full_name(inventory, i): network.open_ports(i.id) for i in inventory.instances.values()}
+
+
+def _port_text(port: tuple[int, int]) -> str:
+    return f"{'tcp' if port[0] == PROTO_TCP else 'udp'}/{port[1]}"

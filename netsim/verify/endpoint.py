@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from netsim.controlplane.subnet import Subnet
 from netsim.errors import InvalidError, NotFoundError, UsageError
-from netsim.prefix import format_addr, parse_addr
+from netsim.prefix import format_addr, looks_like_addr, parse_addr
 from netsim.verify.network import Network
 
 ANYWHERE = -1
@@ -73,8 +73,8 @@ def endpoints(network: Network, ref: str) -> tuple[Endpoint, ...]:
     """
     try:
         return (Endpoint(ref, parse_addr(ref), ANYWHERE, -1),)
-    except InvalidError:
-        pass
+    except InvalidError as error:
+        no_addr = error
     inventory = network.inventory
     try:
         return (instance_endpoint(network, inventory.instance(ref).id),)
@@ -87,6 +87,8 @@ def endpoints(network: Network, ref: str) -> tuple[Endpoint, ...]:
     try:
         vpc = inventory.vpc(ref)
     except NotFoundError:
+        if looks_like_addr(ref):
+            raise no_addr from None
         raise NotFoundError(f"{no_instance} (nor is there a subnet, VPC or address of that name)") from None
     return _of_subnets(network, ref, inventory.subnets_of(vpc.id))
 

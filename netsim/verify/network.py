@@ -14,7 +14,7 @@ from netsim import jit
 from netsim.controlplane.fib_compiler import SYSTEM_RULE, FibCompiler, LinkName
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import Candidate
-from netsim.dataplane.fib import INST_WORDS, Fib, table_of
+from netsim.dataplane.fib import I_PORT, I_PORT_COUNT, INST_WORDS, Fib, table_of
 from netsim.prefix import ANY
 
 if TYPE_CHECKING:
@@ -62,6 +62,12 @@ class Network:
         """The instance records as [n, INST_WORDS]."""
         table: NDArray[np.int64] = table_of(self.fib.inst, INST_WORDS)
         return table
+
+    def open_ports(self, instance_id: str) -> set[tuple[int, int]]:
+        """(protocol, port) of all that is open at an instance, also what flows have opened."""
+        record = self.instances[self.inst_of[instance_id]]
+        first, count = int(record[I_PORT]), int(record[I_PORT_COUNT])
+        return {(port >> 16, port & 0xFFFF) for port in self.fib.port[first : first + count].tolist()}
 
     def vpc_name(self, node: int) -> str:
         """The name of the VPC with this number."""

@@ -30,8 +30,10 @@ def what_if(network: Network, *edits: Edit[Any]) -> Network:
         RefusedError: a rule of the product says no.
     """
     inventory = copy.deepcopy(network.inventory)
+    ports = {i: network.open_ports(i) - set(instance.listen) for i, instance in inventory.instances.items()}
     inventory.apply(*edits)
-    return Network.of(inventory)
+    # What flows have opened stays open.
+    return Network.of(inventory, {i: frozenset(more) for i, more in ports.items() if more and i in inventory.instances})
 
 
 def connections_down(network: Network, conn_ids: Iterable[str]) -> Network:

@@ -70,7 +70,7 @@ def test_without_a_command_help_goes_to_stderr(capsys: pytest.CaptureFixture[str
         (["-t", "x", "explain"], 2, "explain: takes no topology file (-t)"),
         (["route"], 2, "route: missing command (see netsim route --help)"),
         (["show", "-t", "nowhere.yaml"], 3, "nowhere.yaml: no such file"),
-        (["explain", "no-rout"], 4, 'code "no-rout": there is none of that name, did you mean "no_route"?'),
+        (["explain", "no-rout"], 2, 'explain: code "no-rout": there is none of that name, did you mean "no_route"?'),
         (["ping", "web-9", "db-1", "-t", str(DEMO)], 4, 'instance "web-9": not found, did you mean "web-2"?'),
         (["ping", "web-1", "db-9", "-t", str(DEMO)], 4, 'instance "db-9": not found, did you mean "db-2"?'),
         (["run", "a.yaml", "-t", "b.yaml"], 2, "two topology files: a.yaml and -t b.yaml; name one"),

@@ -156,7 +156,7 @@ def test_one_pcapng_file_records_every_place(capsys: Capsys, tmp_path: Path) -> 
         (["run", "--duration", "0"], 2, "run: invalid value for '--duration': \"0\" is no duration"),
         (["monitor", "shop-dat"], 4, 'peer connection "shop-dat": not found, did you mean "shop-data"?'),
         (["monitor"], 2, "monitor: which peer connection? There are: shop-data, shop-archive"),
-        (["monitor", "shop-data", "--metric", "egress_bp"], 4, "metric 'egress_bp' does not exist"),
+        (["monitor", "shop-data", "--metric", "egress_bp"], 2, "monitor: metric 'egress_bp' does not exist"),
         (["replay", "none.pcap", "--from", "web-1", "--to", "db-1"], 3, "none.pcap: at byte 0: can't be opened"),
         (["replay", "a", "--from", "web-1", "--to", "db-1", "--speed", "0"], 2, 'replay: speed is "0"'),
         (["replay", "a", "--from", "web-1", "--to", "db-1", "--map", "x=web-1"], 2, "replay: --map x=web-1: "),

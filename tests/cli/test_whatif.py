@@ -81,6 +81,29 @@ def test_mistakes_end_in_one_line(args: list[str], code: int, line: str, capsys:
     assert printed.err.removeprefix("netsim: ").startswith(line)
 
 
+def test_whatif_asks_for_a_port_too(capsys: Capsys) -> None:
+    words = ["whatif", "relay=shop,on", "web-1", "db-1", "-t", str(SHOP), "--port"]
+    assert main([*words, "tcp/5432"]) == 0
+    assert main([*words, "udp/5201"]) == 0  # a flow opens it
+    capsys.readouterr()
+    assert main([*words, "tcp/99"]) == 1
+    assert capsys.readouterr().out.splitlines()[1].endswith(" port_closed")
+    assert main(["whatif", "relay=shop,on", "--port", "tcp/99", "-t", str(SHOP)]) == 2
+    assert capsys.readouterr().err == "netsim: whatif: --port needs FROM and TO (see netsim whatif --help)\n"
+
+
+def test_diff_says_which_ports_and_packets_changed(tmp_path: Path, capsys: Capsys) -> None:
+    file = tmp_path / "other.netsim.yaml"
+    text = SHOP.read_text(encoding="utf-8").replace("tcp/5432, udp/53]", "tcp/5433, udp/54]", 1)
+    file.write_text(text, encoding="utf-8")
+    assert main(["diff", str(SHOP), str(file)]) == 1
+    assert "ports   data/db-1: tcp/5432, udp/53 closed; tcp/5433, udp/54 opened\n" in capsys.readouterr().out
+    assert main(["diff", str(SHOP), str(file), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["ports"] == [
+        {"instance": "data/db-1", "opened": ["tcp/5433", "udp/54"], "closed": ["tcp/5432", "udp/53"]}
+    ]
+
+
 def test_diff_of_a_fix_is_the_pair_it_gained(tmp_path: Path, capsys: Capsys) -> None:
     file = tmp_path / "fixed.netsim.yaml"
     file.write_bytes(BACK.read_bytes())

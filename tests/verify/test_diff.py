@@ -17,7 +17,7 @@ from netsim.controlplane.edit import (
 )
 from netsim.controlplane.inventory import Inventory
 from netsim.prefix import format_addr
-from netsim.verify.diff import Diff, diff
+from netsim.verify.diff import Diff, PortChange, diff
 from netsim.verify.network import Network
 from netsim.verify.whatif import what_if
 from tests.clouds import chain, two_vpcs
@@ -89,7 +89,9 @@ def test_who_has_an_address_and_what_listens_count_too() -> None:
     assert (owner.before, owner.after) == ("db-1", "db-2")
     assert found.pieces == ()
     assert {change.before[0] for change in found.pairs} == {"reachable", "absent"}
-    assert after(inventory, UpdateInstance("db-1", listen=["tcp/1"])).ports == ("data/db-1",)
+    assert after(inventory, UpdateInstance("db-1", listen=["tcp/1"])).ports == (
+        PortChange("data/db-1", ("tcp/1",), ("tcp/5432", "udp/53")),
+    )
 
 
 def test_vpcs_that_come_and_go() -> None:
