@@ -44,7 +44,7 @@ from netsim.dataplane.fib import (
 from netsim.dataplane.hop import find_addr, is_unforwardable
 from netsim.dataplane.latency import count
 from netsim.dataplane.link import offer
-from netsim.dataplane.lpm import last_at_most, lookup
+from netsim.dataplane.lpm import find_rule, last_at_most
 from netsim.dataplane.ring import LINK, NIC, R_BASE, R_HEAD, R_MASK, R_TAIL, RING_WORDS, SPARE
 from netsim.dataplane.row import WORDS
 from netsim.dataplane.state import (
@@ -167,7 +167,7 @@ def remember(fib: Any, st: Any, n: int, src: int, dst: int, p: int) -> None:
     way = GENERAL
     target = -1
     if not is_unforwardable(dst):
-        rule = lookup(fib.node, fib.dst_lo, fib.dst_src, fib.src_lo, fib.src_rule, n, src, dst)
+        rule = find_rule(fib, n, src, dst)
         if rule >= 0:
             action = fib.rule[rule * RULE_WORDS + G_ACTION]
             if action == LOCAL:
