@@ -25,20 +25,30 @@ from netsim.dataplane.endpoint import (
 )
 from netsim.dataplane.fib import ECHO_PROTO, I_PORT_COUNT, INST_WORDS
 from netsim.dataplane.hop import is_edge, is_unforwardable
+from netsim.dataplane.host_call import DNS_PORT, is_resolver
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.row import AT, DST, FLAGS, FLOW, FRAG, L4, PROTO, ROLE, SIZE, SRC, TCP_SEQ
 from netsim.dataplane.state import (
+    C_HOST_BYTES,
+    C_HOST_CALLS,
+    C_HOST_NODE,
+    C_HOST_OFFSET,
+    C_HOST_TCB,
     F_DST_INST,
     F_TCB,
     FLOW_WORDS,
     INST_STATE_WORDS,
     M_RECEIVED_BYTES,
     MEASURE_WORDS,
+    NODE_STATE_WORDS,
+    V_END,
     X_RX_PACKETS,
     X_TAP,
 )
 from netsim.dataplane.tcb import (
+    B_BURST_AT,
     B_FLOW,
+    B_IN_BYTES,
     B_LOCAL,
     B_LOCAL_PORT,
     B_NEXT,
@@ -49,6 +59,7 @@ from netsim.dataplane.tcb import (
     CLOSED,
     DISCARD,
     ECHO,
+    HOST,
     LISTEN,
     OPTION_BYTES,
     PLAIN_BYTES,
@@ -60,6 +71,7 @@ from netsim.dataplane.tcp import act
 from netsim.dataplane.tcp_input import REFUSED, owns_number, segment_arrives, too_big
 from netsim.dataplane.tcp_listen import NOBODY, first_end, take_end
 from netsim.dataplane.tcp_numbers import M32
+from netsim.dataplane.tcp_timer import reschedule
 from netsim.dataplane.trace import TAP_RECEIVED, record
 from netsim.jit import kernel
 
@@ -240,3 +252,52 @@ def error_arrives(st: Any, t: int, row: Any, now_ns: int) -> None:
         what == UNREACHABLE | PROTOCOL_UNREACHABLE << 8 or what == UNREACHABLE | PORT_UNREACHABLE << 8
     ):
         die(st.tcb, b, now_ns)
+
+
+@kernel
+def is_for_resolver(fib: Any, st: Any, n: int, row: Any) -> bool:
+    """Whether TCP of node `n`'s resolver may have to do with the packet in hand, for which there must be room."""
+    if st.control[C_HOST_CALLS] == 0 or row[FLAGS] & QUIET:
+        return False
+    if row[ROLE] & ERROR:
+        return st.node[n * NODE_STATE_WORDS + V_END] > 0  # type: ignore[no-any-return]
+    return row[PROTO] == PROTO_TCP and is_resolver(fib, n, row[DST])
+
+
+@kernel(is_inline=False)
+def resolver_takes(fib: Any, st: Any, n: int, payload_bytes: int, now_ns: int) -> bool:
+    """TCP of node `n`'s resolver: what its application gets is Python's to answer; False: it is nothing for it."""
+    row = st.hand
+    owner = -n - 1
+    if row[ROLE] & ERROR:
+        t = end_of_error(st, owner, row)
+        if t >= 0:
+            error_arrives(st, t, row, now_ns)
+            act(fib, st, t, now_ns)
+        return t >= 0
+    if is_unforwardable(row[SRC]):
+        return False
+    t = find_end(st, owner, row)
+    if t < 0:
+        ports = row[L4]
+        is_open = row[ROLE] == ORIGINAL and ports >> 16 & 0xFFFF == DNS_PORT
+        if not is_open or ports >> 32 & (SYN | ACK | RST) != SYN or st.flow[row[FLOW] * FLOW_WORDS + F_TCB] > 0:
+            return False
+        t = take_end(st, n, owner, HOST, row, now_ns)
+        if t < 0:
+            return True
+    b = t * TCB_WORDS
+    before = st.tcb[b + B_IN_BYTES]
+    says = segment_arrives(st.tcb, b, row, segment_payload(st, row, payload_bytes), now_ns)
+    got = st.tcb[b + B_IN_BYTES] - before
+    if got > 0:
+        # Answered first: the FIN of a peer that has asked all it wants must not overtake the answer.
+        st.control[C_HOST_NODE] = n
+        st.control[C_HOST_TCB] = t
+        st.control[C_HOST_OFFSET] = before
+        st.control[C_HOST_BYTES] = got
+        st.tcb[b + B_BURST_AT] = now_ns
+        reschedule(st.tcb, st.node, st.timers, t)
+    else:
+        act(fib, st, t, now_ns)
+    return says != REFUSED

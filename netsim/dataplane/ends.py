@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,11 +12,23 @@ from netsim.dataplane import tcb as b
 from netsim.dataplane.batch import WATCH
 from netsim.dataplane.fib import I_NODE, INST_WORDS, Fib, table_of
 from netsim.dataplane.tcp_numbers import initial_number
-from netsim.dataplane.tcp_timer import NEVER
+from netsim.dataplane.tcp_timer import NEVER, reschedule
 
 Ints = NDArray[np.int64]
 
 FIRST_FREE = 16
+
+
+class Conversation(NamedTuple):
+    """A TCP end seen from outside; byte k of a direction has number (iss or irs) + 1 + k, modulo 2^32."""
+
+    local_addr: int
+    local_port: int
+    remote_addr: int
+    remote_port: int
+    flow: int
+    irs: int
+    iss: int
 
 
 class Ends:
@@ -101,6 +115,23 @@ class Ends:
             self.timers[int(home[state.V_TIMER_FIRST]) + slot] = t
             table[t, b.B_SLOT] = slot
             home[state.V_TIMER_COUNT] += 1
+
+    def write(self, t: int, n_bytes: int, now_ns: int, node: Ints) -> None:
+        """Give end `t` so many more bytes to send, at `now_ns`."""
+        end = self.table[t]
+        has_sent_fin = end[b.B_CLOSING] and end[b.B_MAX_NXT] > end[b.B_APP_LIMIT]
+        if end[b.B_STATE] != b.OPEN or has_sent_fin:
+            return
+        end[b.B_APP_LIMIT] += n_bytes
+        end[b.B_BURST_AT] = now_ns
+        reschedule(self.tcb, node, self.timers, t)
+
+    def conversation(self, t: int) -> Conversation:
+        """What `Conversation` says of end `t`."""
+        words = (
+            b.B_LOCAL, b.B_LOCAL_PORT, b.B_REMOTE, b.B_REMOTE_PORT, b.B_FLOW, b.B_IRS, b.B_ISS,
+        )  # fmt: skip
+        return Conversation(*(int(self.table[t, word]) for word in words))
 
     def next_timer_ns(self) -> int:
         """When the next timer of any end is due; `NEVER` if none is set."""

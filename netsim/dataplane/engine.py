@@ -18,6 +18,7 @@ from netsim import jit
 from netsim.dataplane import drop_tail, ring, state, token_bucket, trace, window
 from netsim.dataplane.batch import PacketBatch
 from netsim.dataplane.disposition import N_DISPOSITIONS, is_ok
+from netsim.dataplane.ends import Conversation
 from netsim.dataplane.fib import (
     K_BURST_NANOBITS,
     K_DELAY_NS,
@@ -218,7 +219,11 @@ class Engine:
         memory.rings.grow_short()
         assert self.on_host_call is not None
         try:
-            self.on_host_call(HostCall(node, self._call_ns, row))
+            tcb, offset, n_bytes = (
+                int(memory.control[word]) for word in (state.C_HOST_TCB, state.C_HOST_OFFSET, state.C_HOST_BYTES)
+            )
+            call = HostCall(node, self._call_ns, row)
+            self.on_host_call(call if tcb < 0 else call._replace(tcb=tcb, offset=offset, n_bytes=n_bytes))
         finally:
             self._call_ns = -1
 
@@ -230,6 +235,18 @@ class Engine:
         if (self.memory.journal_used[0] + 1) * trace.JOURNAL_WORDS > len(self.memory.journal):
             self._drain_journal()
         originate(self.memory, node, row, self._call_ns if self._call_ns >= 0 else self.now_ns)
+
+    def tcp_write(self, tcb: int, n_bytes: int) -> None:
+        """Queue bytes for a TCP end to send (what they are is the caller's to know); they leave at this instant.
+
+        Nothing happens if the conversation is over, or its FIN is out.
+        """
+        now_ns = self._call_ns if self._call_ns >= 0 else self.now_ns
+        self.memory.ends.write(tcb, n_bytes, now_ns, self.memory.node)
+
+    def tcp_conversation(self, tcb: int) -> Conversation:
+        """Who talks to whom at a TCP end, and where the numbers of both start."""
+        return self.memory.ends.conversation(tcb)
 
     def _release_departed(self, until_ns: int) -> None:
         table = self.memory.rings.table

@@ -18,6 +18,7 @@ from netsim.dataplane.answer import (
     may_cause_error,
 )
 from netsim.dataplane.batch import MF, ORIGINAL
+from netsim.dataplane.delivery import is_for_resolver, resolver_takes
 from netsim.dataplane.drop_tail import S_INGRESS_BYTES, S_INGRESS_PACKETS, S_RING, S_TAP, STATE_WORDS
 from netsim.dataplane.endpoint import DELIVERED, EXITS_NETWORK, begin, end, note_made, payload_as_sent, payload_of_whole
 from netsim.dataplane.fib import (
@@ -82,14 +83,18 @@ from netsim.dataplane.state import (
     C_HOPS,
     C_HOST_CALLS,
     C_HOST_NODE,
+    C_HOST_TCB,
+    C_NEED_NODE,
     C_NEED_RECORDS,
     C_NEED_RING,
     C_NEED_SLOTS,
     C_SHORT,
     NODE_STATE_WORDS,
     V_DELIVERY_RING,
+    V_FREE,
     V_OWN_RING,
 )
+from netsim.dataplane.tcp import has_room
 from netsim.dataplane.trace import (
     ARRIVED,
     FORWARDED,
@@ -181,6 +186,12 @@ def route(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> int:
         if (st.journal_used[0] + records) * JOURNAL_WORDS > len(st.journal):
             st.control[C_NEED_RECORDS] = records
             return NEED_JOURNAL
+    if action == TO_ROUTER and came_from != FROM_ROUTER and is_for_resolver(fib, st, n, row):
+        if st.node[n * NODE_STATE_WORDS + V_FREE] == 0:
+            st.control[C_NEED_NODE] = n
+            return NEED_ENDS
+        if not has_room(st, st.node[n * NODE_STATE_WORDS + V_OWN_RING]):
+            return NEED_ROOM
     note(st.journal, st.journal_used, row, now_ns, LOOKED_UP, n, out[O_RULE], came_from)
     if fate != OK:
         detail = -1
@@ -249,6 +260,9 @@ def at_router(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> None:
         return
     if st.control[C_HOST_CALLS] and is_query(fib, row, n):
         st.control[C_HOST_NODE] = n
+        st.control[C_HOST_TCB] = -1
+        return
+    if is_for_resolver(fib, st, n, row) and resolver_takes(fib, st, n, payload_bytes, now_ns):
         return
     if make_answer(row, st.other, 0, payload_bytes) != NO_ANSWER:
         originate(st, n, now_ns)

@@ -52,9 +52,9 @@ STORE_WORDS = 12
 (
     C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
     C_NIC_QUEUE_NS, C_NIC_RING, C_HOST_CALLS, C_HOST_NODE,
-    C_FIB_VERSION, C_NEED_NODE,
-) = range(15)  # fmt: skip
-CONTROL_WORDS = 15
+    C_FIB_VERSION, C_NEED_NODE, C_HOST_TCB, C_HOST_OFFSET, C_HOST_BYTES,
+) = range(18)  # fmt: skip
+CONTROL_WORDS = 18
 
 
 class State(NamedTuple):
@@ -64,7 +64,7 @@ class State(NamedTuple):
     inst[i*7], node[n*24], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
     store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
     hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
-    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[15],
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[18],
     paths[n*320] (`express.py`), tcb[t*201] (`tcb.py`), timers[t] (`tcp_timer.py`).
     """
 

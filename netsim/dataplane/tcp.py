@@ -12,11 +12,12 @@ from typing import Any
 from netsim.dataplane.batch import FIN, ORIGINAL, SYN
 from netsim.dataplane.endpoint import begin, note_made, transmit
 from netsim.dataplane.fib import I_NODE, INST_WORDS
-from netsim.dataplane.ring import free_slots
+from netsim.dataplane.ring import free_slots, push
 from netsim.dataplane.row import AT, FLOW, ROLE, SIZE
 from netsim.dataplane.state import (
     C_NEED_RING,
     C_NEED_SLOTS,
+    C_SHORT,
     F_INST,
     F_PAYLOAD,
     F_TCB,
@@ -25,6 +26,8 @@ from netsim.dataplane.state import (
     M_SENT,
     M_SENT_BYTES,
     MEASURE_WORDS,
+    NODE_STATE_WORDS,
+    V_OWN_RING,
     X_RING,
 )
 from netsim.dataplane.tcb import (
@@ -71,12 +74,15 @@ def act(fib: Any, st: Any, t: int, now_ns: int) -> None:
         begin(st, n, 1)
         row[AT] = now_ns
         if row[ROLE] != ORIGINAL:
-            note_made(st, n, owner, now_ns)
+            note_made(st, n, max(owner, -1), now_ns)
         elif st.tcb[b + B_OUT_BYTES] > 0 or st.tcb[b + B_OUT_FLAGS] & (SYN | FIN):
             m = row[FLOW] * MEASURE_WORDS
             st.measure[m + M_SENT] += 1
             st.measure[m + M_SENT_BYTES] += row[SIZE]
-        transmit(fib, st, row, n, owner, now_ns)
+        if owner >= 0:
+            transmit(fib, st, row, n, owner, now_ns)
+        elif push(st.rings, st.pool, st.node[n * NODE_STATE_WORDS + V_OWN_RING], row, now_ns):
+            st.control[C_SHORT] = 1
     reschedule(st.tcb, st.node, st.timers, t)
     if st.tcb[b + B_STATE] == CLOSED and st.tcb[b + B_IS_OF_FLOW] == 0:
         give_back(st, t)
@@ -86,10 +92,14 @@ def act(fib: Any, st: Any, t: int, now_ns: int) -> None:
 def timer_fires(fib: Any, st: Any, t: int, now_ns: int) -> bool:
     """A timer of end `t` is due; False if its ring has no room for what that may send."""
     b = t * TCB_WORDS
+    n = st.tcb[b + B_NODE]
     i = st.tcb[b + B_OWNER]
-    if not has_room(st, st.inst[i * INST_STATE_WORDS + X_RING]):
+    if i < 0:
+        if not has_room(st, st.node[n * NODE_STATE_WORDS + V_OWN_RING]):
+            return False
+    elif not has_room(st, st.inst[i * INST_STATE_WORDS + X_RING]):
         return False
-    if fib.inst[i * INST_WORDS + I_NODE] != st.tcb[b + B_NODE]:
+    if i >= 0 and fib.inst[i * INST_WORDS + I_NODE] != n:
         die(st.tcb, b, now_ns)  # the instance was deleted
     else:
         fire(st.tcb, b, now_ns)
