@@ -72,17 +72,23 @@ class RunningFlow:
 
     def feed(self, engine: Engine, until_ns: int) -> None:
         """Make sure that the engine knows every send time before `until_ns`."""
-        while self.source is not None and self._fed_until_ns < until_ns:
+        if self.source is None or self._fed_until_ns >= until_ns:
+            return
+        # Blocks are small, so that runs may be cut anywhere; handing over many at once is cheaper.
+        blocks = []
+        while self._fed_until_ns < until_ns:
             block = self.source.next_block()
             if not len(block):
                 self.source = None
-                if self.spec.kind == "tcp" and self.end_ns is not None:
-                    tell(engine, self.engine_flows.start, self.end_ns, SAYS_CLOSE)
-                return
-            at_ns = block + self.base_ns
+                break
+            blocks.append(block)
+            self._fed_until_ns = int(block[-1]) + self.base_ns + 1
+        if blocks:
+            at_ns = np.concatenate(blocks) + self.base_ns
             # A stored row means nothing to a generated flow, to a TCP flow: write this much more.
             engine.feed(self.engine_flows.start, at_ns, np.full(len(at_ns), SAYS_DATA, np.int64))
-            self._fed_until_ns = int(at_ns[-1]) + 1
+        if self.source is None and self.spec.kind == "tcp" and self.end_ns is not None:
+            tell(engine, self.engine_flows.start, self.end_ns, SAYS_CLOSE)
 
     def stop(self, engine: Engine) -> None:
         """Send nothing more; unless it ended before, it ends now."""
