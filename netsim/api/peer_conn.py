@@ -6,17 +6,19 @@ A connection has two sides with one id; the vendor calls them by `role`. Both pa
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from netsim.api.call import Call, Reply, check_id
 from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
+from netsim.api.owned import own_peer_conn, own_vpc
 from netsim.api.paging import page
 from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.peer_conn import SIDES, PeerConn, Side
 from netsim.controlplane.view import View
-from netsim.errors import InvalidError, NotFoundError
+from netsim.errors import InvalidError
 
 ROLES: dict[Side, str] = {"local": "initiator", "peer": "acceptor"}
 _SIDE_OF: dict[str, Side] = {role: side for side, role in ROLES.items()}
@@ -61,11 +63,7 @@ def peer_conn_json(of: SideOf) -> dict[str, Any]:
 
 
 def _own_conn(call: Call, view: View) -> PeerConn:
-    """The connection of the path, if the caller has a side of it in the region asked."""
-    conn = view.peer_conn(check_id("peerconn", call.params["peerConnId"]))
-    if call.region not in {conn.side(side).region for side in SIDES if conn.side(side).account == call.account}:
-        raise NotFoundError(f"peer connection {conn.id}: not found")
-    return conn
+    return own_peer_conn(call, view, call.params["peerConnId"])
 
 
 def _role(call: Call) -> Side | None:
@@ -98,13 +96,18 @@ def create_peer_conn(call: Call) -> Reply:
     )
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        check_id("vpc", peer_vpc)
-        vpc = view.vpc(check_id("vpc", local_vpc))
-        if vpc.region != call.region:
-            raise NotFoundError(f"vpc {local_vpc}: not found")
+        own_vpc(call, view, local_vpc)
+        _check_peer(call, view, asked)
         return (asked,)
 
     return call.change(plan, lambda conn: {"peerConnId": conn.id})
+
+
+def _check_peer(call: Call, view: View, asked: edit.CreatePeerConn) -> None:
+    """Refuse a VPC of the caller's that is not where it is said to be. Of another's the control plane decides."""
+    if asked.peer_account == call.account:
+        own_vpc(replace(call, region=asked.peer_region or call.region), view, asked.peer_vpc)
+    check_id("vpc", asked.peer_vpc)
 
 
 def _billing(call: Call) -> tuple[str, int]:
@@ -131,9 +134,7 @@ def list_peer_conns(call: Call) -> Reply:
 
     def look(view: View) -> list[SideOf]:
         if vpc_id:
-            vpc = view.vpc(check_id("vpc", vpc_id))
-            if vpc.region != call.region:
-                raise NotFoundError(f"vpc {vpc_id}: not found")
+            own_vpc(call, view, vpc_id)
         return [
             SideOf(conn, side)
             for conn in view.peer_conns.values()

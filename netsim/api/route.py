@@ -11,12 +11,12 @@ from typing import Any
 from netsim.api.call import Call, Reply, check_id
 from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
+from netsim.api.owned import own_rule, own_vpc, own_vpc_of_table
 from netsim.api.paging import page
 from netsim.controlplane import edit
 from netsim.controlplane.route_table import BLACKHOLE, NextHop, RouteRule
 from netsim.controlplane.view import View
 from netsim.controlplane.vpc import Vpc
-from netsim.errors import NotFoundError
 from netsim.prefix import ANY
 
 _KINDS = {"peerConn": "peer", "gateway": "gateway", "blackhole": "blackhole"}
@@ -52,21 +52,13 @@ def _system_rule(vpc: Vpc) -> dict[str, Any]:
     }
 
 
-def _vpc_of_table(call: Call, view: View, table_id: str) -> Vpc:
-    vpc = view.vpc(view.route_table(check_id("rt", table_id)).vpc_id)
-    if vpc.region != call.region:
-        raise NotFoundError(f"route table {table_id[:60]!r}: not found")
-    return vpc
-
-
 def _vpc_asked(call: Call, view: View) -> Vpc:
     table_id, vpc_id = call.query.get("routeTableId", ""), call.query.get("vpcId", "")
     if table_id:
-        return _vpc_of_table(call, view, table_id)
+        return own_vpc_of_table(call, view, table_id)
     if not vpc_id:
         raise HttpError("BadRequest", "neither routeTableId nor vpcId is given")
-    vpc = view.vpc(check_id("vpc", vpc_id))
-    return vpc if vpc.region == call.region else view.vpc(f"{vpc_id} in {call.region}")
+    return own_vpc(call, view, vpc_id)
 
 
 def _rules(view: View, vpc: Vpc) -> list[dict[str, Any]]:
@@ -109,7 +101,7 @@ def create_rule(call: Call) -> Reply:
     description = call.text("description", "")
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        vpc = _vpc_of_table(call, view, table_id)
+        vpc = own_vpc_of_table(call, view, table_id)
         return (edit.CreateRoute(vpc.id, source, destination, hop, description),)
 
     return call.change(plan, lambda rule: {"routeRuleId": rule.id})
@@ -123,7 +115,7 @@ def update_rule(call: Call) -> Reply:
     description = member(call.body, "description", str, None)
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        rule = _own_rule(call, view)
+        rule = own_rule(call, view, call.params["routeRuleId"])
         hop = None
         if kind or target:
             hop = _next_hop(kind or _TYPES[rule.next_hop.kind], target or rule.next_hop.target)
@@ -138,19 +130,13 @@ def update_rule(call: Call) -> Reply:
 
 def delete_rule(call: Call) -> Reply:
     """DELETE /v1/route/rule/{routeRuleId}."""
-    return call.change(lambda view: (edit.DeleteRoute(_own_rule(call, view).id),))
+    return call.change(lambda view: (edit.DeleteRoute(own_rule(call, view, call.params["routeRuleId"]).id),))
 
 
 def switch_rule(call: Call) -> Reply:
     """PUT /v1/route/rule/{routeRuleId}?switchRouteHA: for several paths, which no rule here has."""
-    call.read(lambda view: _own_rule(call, view))
+    call.read(lambda view: own_rule(call, view, call.params["routeRuleId"]))
     raise HttpError("OperationDenied", "the rule has one path, there is nothing to switch to")
-
-
-def _own_rule(call: Call, view: View) -> RouteRule:
-    rule_id = call.params["routeRuleId"]
-    rule = view.rule(check_id("rr", rule_id))
-    return rule if view.vpc(rule.vpc_id).region == call.region else view.rule(f"{rule_id} in {call.region}")
 
 
 def _next_hop(kind: str, target: str) -> NextHop:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.api.call import Call, Reply, check_id
+from netsim.api.call import Call, Reply
 from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
+from netsim.api.owned import own_subnet, own_vpc
 from netsim.api.paging import page
 from netsim.clock import format_utc
 from netsim.controlplane import edit
@@ -36,12 +37,6 @@ def subnet_json(view: View, subnet: Subnet) -> dict[str, Any]:
     }
 
 
-def _own_subnet(call: Call, view: View, subnet_id: str) -> Subnet:
-    subnet = view.subnet(check_id("sbn", subnet_id))
-    in_region = view.vpc(subnet.vpc_id).region == call.region
-    return subnet if in_region else view.subnet(f"{subnet_id} in {call.region}")
-
-
 def create_subnet(call: Call) -> Reply:
     """POST /v1/subnet."""
     name, zone, cidr, vpc_id = (call.text(key) for key in ("name", "zoneName", "cidr", "vpcId"))
@@ -51,9 +46,7 @@ def create_subnet(call: Call) -> Reply:
         raise HttpError("BadRequest", f"subnetType is {kind[:60]!r}, accepted {', '.join(SUBNET_TYPES)}")
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        vpc = view.vpc(check_id("vpc", vpc_id))
-        if vpc.region != call.region:
-            vpc = view.vpc(f"{vpc_id} in {call.region}")
+        vpc = own_vpc(call, view, vpc_id)
         return (edit.CreateSubnet(vpc.id, name, cidr, zone=zone, description=description),)
 
     return call.change(plan, lambda subnet: {"subnetId": subnet.id})
@@ -66,7 +59,7 @@ def list_subnets(call: Call) -> Reply:
 
     def look(view: View) -> list[tuple[Subnet, dict[str, Any]]]:
         if vpc_id:
-            view.vpc(check_id("vpc", vpc_id))
+            own_vpc(call, view, vpc_id)
         found = [
             subnet
             for subnet in view.subnets.values()
@@ -85,7 +78,7 @@ def show_subnet(call: Call) -> Reply:
     """GET /v1/subnet/{subnetId}."""
 
     def look(view: View) -> dict[str, Any]:
-        return {"subnet": subnet_json(view, _own_subnet(call, view, call.params["subnetId"]))}
+        return {"subnet": subnet_json(view, own_subnet(call, view, call.params["subnetId"]))}
 
     return Reply(body=dump(call.read(look)))
 
@@ -95,7 +88,7 @@ def update_subnet(call: Call) -> Reply:
     name, description = call.text("name"), member(call.body, "description", str, None)
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        subnet = _own_subnet(call, view, call.params["subnetId"])
+        subnet = own_subnet(call, view, call.params["subnetId"])
         return (edit.UpdateSubnet(subnet.id, name=name, description=description),)
 
     return call.change(plan)
@@ -103,4 +96,4 @@ def update_subnet(call: Call) -> Reply:
 
 def delete_subnet(call: Call) -> Reply:
     """DELETE /v1/subnet/{subnetId}."""
-    return call.change(lambda view: (edit.DeleteSubnet(_own_subnet(call, view, call.params["subnetId"]).id),))
+    return call.change(lambda view: (edit.DeleteSubnet(own_subnet(call, view, call.params["subnetId"]).id),))

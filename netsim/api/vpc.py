@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.api.call import Call, Reply, check_id
+from netsim.api.call import Call, Reply
 from netsim.api.json_codec import dump, member
+from netsim.api.owned import own_vpc
 from netsim.api.paging import page
 from netsim.api.subnet import subnet_json
 from netsim.clock import format_utc
@@ -31,16 +32,6 @@ def vpc_json(vpc: Vpc) -> dict[str, Any]:
         "createdTime": format_utc(vpc.created_at_ns),
         "tags": [],
     }
-
-
-def own_vpc(call: Call, view: View, vpc_id: str) -> Vpc:
-    """The caller's VPC with this id, in the region asked.
-
-    Raises:
-        NotFoundError: there is none, or it is another's, or elsewhere.
-    """
-    vpc = view.vpc(check_id("vpc", vpc_id))
-    return vpc if vpc.region == call.region else view.vpc(f"{vpc_id} in {call.region}")
 
 
 def create_vpc(call: Call) -> Reply:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from netsim.api.call import Call, Reply
 from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
-from netsim.api.own.instance import own_instance
+from netsim.api.owned import own_instance
 from netsim.controlplane.instance import Instance
 from netsim.emulator import Emulator
 from netsim.errors import InvalidError, NotFoundError

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.api.call import Call, Reply, check_id
+from netsim.api.call import Call, Reply
 from netsim.api.json_codec import dump, member
+from netsim.api.owned import own_instance, own_subnet, own_vpc
 from netsim.api.paging import page
-from netsim.api.vpc import own_vpc
 from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.instance import PROTOCOL_NUMBERS, Instance
 from netsim.controlplane.view import View
-from netsim.errors import NotFoundError
 from netsim.prefix import format_addr
 
 _PROTOCOLS = {number: name for name, number in PROTOCOL_NUMBERS.items()}
@@ -32,18 +31,6 @@ def instance_json(inst: Instance) -> dict[str, Any]:
     }
 
 
-def own_instance(call: Call, view: View, instance_id: str) -> Instance:
-    """The caller's instance with this id, in the region asked.
-
-    Raises:
-        NotFoundError: there is none, or it is another's, or elsewhere.
-    """
-    inst = view.instance(check_id("i", instance_id))
-    if view.vpc(inst.vpc_id).region != call.region:
-        raise NotFoundError(f"instance {instance_id!r}: not found")
-    return inst
-
-
 def create_instance(call: Call) -> Reply:
     """POST /netsim/v1/instance."""
     name, subnet_id = call.text("name"), call.text("subnetId")
@@ -54,8 +41,7 @@ def create_instance(call: Call) -> Reply:
         more["nic_mbps"] = member(call.body, "nicMbps", int)
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
-        subnet = view.subnet(check_id("sbn", subnet_id))
-        own_vpc(call, view, subnet.vpc_id)
+        subnet = own_subnet(call, view, subnet_id)
         return (edit.CreateInstance(name, subnet.id, addr, subnet.vpc_id, listen=listen, **more),)
 
     return call.change(plan, lambda inst: {"instanceId": inst.id, "ip": format_addr(inst.addr)})
