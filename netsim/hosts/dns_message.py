@@ -6,6 +6,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 MAX_NAME_BYTES = 255
+MAX_MESSAGE_BYTES = 65_535
 
 # Bits of the second 16-bit word of the header (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2).
 QR_BIT, AA_BIT, TC_BIT, RD_BIT, RA_BIT, CD_BIT = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0010

@@ -40,7 +40,6 @@ PLAIN_UDP_BYTES = 512
 EDNS_UDP_BYTES = 1232
 """The most that is sent over UDP, and what an OPT record here says: no fragments on any usual path
 (DNS flag day 2020)."""
-MAX_MESSAGE_BYTES = 65_535
 
 _OPCODE_BITS = 0x7800
 _POINTER_REACH = 0x4000

@@ -1,11 +1,16 @@
-"""Resolvers as hosts of the emulated network: datagrams for port 53 in, datagrams out.
+"""Resolvers as hosts of the emulated network: port 53, UDP and TCP.
 
 The engine hands over each whole datagram that reached a resolver's address, in the middle of a run;
 the answer leaves the router at that instant and is routed, capped, counted and captured like any
 packet. It has the flow and number of its question, so whoever watches the question sees the answer.
+
+Of a TCP conversation it hands over the bytes as they come in order; what is written goes out in
+segments, as the end's congestion control has it. Questions are answered in the order they came.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,12 +33,15 @@ from netsim.dataplane.row import (
     SRC,
     TTL,
 )
+from netsim.hosts.dns_message import MAX_MESSAGE_BYTES
+from netsim.hosts.dns_stream import LENGTH_BYTES, DnsStream, framed
 from netsim.hosts.resolver import Resolver
 from netsim.packet.answer import REPLY_TTL, udp_datagram
 from netsim.packet.header import header_of
 from netsim.packet.parse import MIN_HEADER_BYTES, UDP_HEADER_BYTES
 from netsim.packet.sent import take_apart
 from netsim.packet.store import PacketStore
+from netsim.packet.streams import Conversation
 
 
 class DnsService:
@@ -51,9 +59,16 @@ class DnsService:
         self._engine = engine
         self._packets = packets
         self._compiler = compiler
+        self._talks: dict[int, _Talk] = {}
 
     def __call__(self, call: HostCall) -> None:
-        """Answer one datagram, or let it pass in silence."""
+        """Answer what there is to answer, or let it pass in silence."""
+        if call.tcb < 0:
+            self._answer_datagram(call)
+        else:
+            self._hear_stream(call)
+
+    def _answer_datagram(self, call: HostCall) -> None:
         row = call.row.copy()
         src, dst, src_port = int(row[SRC]), int(row[DST]), int(row[L4]) & 0xFFFF
         sent = take_apart(self._packets.datagram(int(row[FLOW]), int(row[SEQ])))
@@ -80,3 +95,29 @@ class DnsService:
         row[SIZE], row[HEADER], row[FRAG], row[TTL] = len(head) + len(body), len(head), 0, REPLY_TTL
         row[ROLE], row[FLAGS] = REPLY, int(row[FLAGS]) & WATCH | KEPT
         self._engine.originate(call.node, row.astype(np.int64))
+
+    def _hear_stream(self, call: HostCall) -> None:
+        talk = self._engine.tcp_conversation(call.tcb)
+        ends = talk.remote_addr, talk.remote_port, talk.local_addr, talk.local_port
+        heard = self._packets.streams.heard(ends, int(call.row[SEQ]))
+        if heard is None:
+            return
+        if call.offset == 0:
+            self._talks[call.tcb] = _Talk(DnsStream())
+        ours = Conversation(*ends[2:], *ends[:2], heard.isn)
+        state = self._talks[call.tcb]
+        for message in state.stream.take(bytes(heard.data[call.offset : call.offset + call.n_bytes])):
+            vpc_id = self._compiler.vpc_ids[call.node]
+            reply = self.resolver.reply(vpc_id, talk.remote_addr, message, MAX_MESSAGE_BYTES)
+            if reply is not None:
+                self._packets.streams.write(ours, state.written_bytes, framed(reply))
+                state.written_bytes += LENGTH_BYTES + len(reply)
+                self._engine.tcp_write(call.tcb, LENGTH_BYTES + len(reply))
+
+
+@dataclass(slots=True)
+class _Talk:
+    """A conversation: what is not whole yet of what was said, and how much was answered."""
+
+    stream: DnsStream
+    written_bytes: int = 0

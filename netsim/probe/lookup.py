@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from netsim.dataplane.batch import ERROR, PROTO_UDP, REPLY
 from netsim.dataplane.disposition import Disposition
 from netsim.emulator import Emulator
 from netsim.errors import UsageError
 from netsim.hosts.dns_message import TC_BIT
-from netsim.hosts.dns_stream import LENGTH_BYTES, DnsStream, framed
+from netsim.hosts.dns_stream import DnsStream, framed
 from netsim.hosts.resolver import PORT
 from netsim.packet.answer import udp_datagram
 from netsim.packet.header import header_of
@@ -40,7 +41,7 @@ class DigResult:
         failures: why each try before the answer had none: `timed out`, `connection refused`, …
         was_truncated: the answer over UDP was (TC), so that TCP was asked again.
         raw: the DNS message that came back, None if none did.
-        rtt_ns: from the query to the answer, packet time.
+        rtt_ns: from the query to the answer, packet time; over TCP from when the conversation stood.
         answered_at_ns: packet time.
     """
 
@@ -74,6 +75,15 @@ class DigResult:
     def addrs(self) -> tuple[int, ...]:
         """The addresses of the A records."""
         return tuple(parse_addr(record.data) for record in self.answers if record.rtype == "A")
+
+
+class Tried(NamedTuple):
+    """One query: why there is no answer, or the answer, when it was asked for and when it came."""
+
+    failure: str
+    raw: bytes | None = None
+    asked_ns: int = -1
+    at_ns: int = -1
 
 
 def dig(
@@ -121,13 +131,12 @@ def dig(
     while len(failures) < tries:
         start_ns = emulator.now_ns
         ask = _ask_over_tcp if is_tcp else _ask
-        failure, raw, at_ns = ask(emulator, from_id, instance.addr, server, query, timeout_ns)
+        failure, raw, asked_ns, at_ns = ask(emulator, from_id, instance.addr, server, query, timeout_ns)
         if raw is not None and not is_tcp and may_retry_in_tcp and int.from_bytes(raw[2:4], "big") & TC_BIT:
             is_tcp = was_truncated = True
         elif raw is not None:
-            spent_ns = at_ns - start_ns
             transport = "tcp" if is_tcp else "udp"
-            return DigResult(server, transport, query, tuple(failures), was_truncated, raw, spent_ns, at_ns)
+            return DigResult(server, transport, query, tuple(failures), was_truncated, raw, at_ns - asked_ns, at_ns)
         else:
             failures.append(failure)
             if len(failures) < tries and failure == TIMED_OUT:
@@ -135,14 +144,13 @@ def dig(
     return DigResult(server, "tcp" if is_tcp else "udp", query, tuple(failures), was_truncated, None, None, None)
 
 
-def _ask(
-    emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int
-) -> tuple[str, bytes | None, int]:
-    """Send the query once: why there is no answer, or the answer and when it came."""
+def _ask(emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int) -> Tried:
+    """Send the query once, over UDP."""
     ident = int.from_bytes(query[:2], "big")
     src_port = FIRST_PORT + ident % N_PORTS
     body = udp_datagram(src, server, src_port, PORT, query)
     head = header_of(size_bytes=MIN_HEADER_BYTES + len(body), ident=ident, ttl=64, proto=PROTO_UDP, src=src, dst=server)
+    asked_ns = emulator.now_ns
     probe = Probe(emulator, [head + body], from_id)
     probe.wait(emulator.now_ns + timeout_ns)
     inst = emulator.compiler.inst_of[from_id]
@@ -157,17 +165,15 @@ def _ask(
         elif row["role"] == REPLY:
             sent = take_apart(whole.add(emulator.bytes_of(row)) or b"")
             if sent is not None and sent.proto == PROTO_UDP:
-                return "", sent.body[UDP_HEADER_BYTES:], record.at_ns
-    return failure, None, -1
+                return Tried("", sent.body[UDP_HEADER_BYTES:], asked_ns, record.at_ns)
+    return Tried(failure)
 
 
-def _ask_over_tcp(
-    emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int
-) -> tuple[str, bytes | None, int]:
+def _ask_over_tcp(emulator: Emulator, from_id: str, src: int, server: int, query: bytes, timeout_ns: int) -> Tried:
     """As `_ask`, in a conversation of its own, from the next port."""
     del src
     client = TcpClient(emulator, from_id, (server, PORT), FIRST_PORT + (emulator.now_ns + query[1]) % N_PORTS)
     heard = client.exchange(framed(query), lambda data: bool(DnsStream().take(data)), timeout_ns)
     if heard.failure:
-        return heard.failure, None, -1
-    return "", heard.data[LENGTH_BYTES : LENGTH_BYTES + int.from_bytes(heard.data[:LENGTH_BYTES], "big")], heard.at_ns
+        return Tried(heard.failure)
+    return Tried("", DnsStream().take(heard.data)[0], heard.said_at_ns, heard.at_ns)

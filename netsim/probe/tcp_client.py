@@ -18,22 +18,26 @@ from netsim.packet.header import DF_BIT, header_of
 from netsim.packet.parse import MIN_HEADER_BYTES, TCP_HEADER_BYTES
 from netsim.packet.sent import take_apart
 from netsim.probe.journal import Record, read_journal
-from netsim.units import NS_PER_S
+from netsim.units import NS_PER_MS, NS_PER_S
 
 FIRST_RTO_NS = NS_PER_S
 TIMED_OUT, RESET = "timed out", "connection reset"
 FAILURES = {(3, 0): "network unreachable", (3, 1): "host unreachable", (3, 3): "connection refused"}
 """What a program hears from its system about an ICMP error (type, code)."""
-_LATE_NS = 20_000
+_LATE_NS = NS_PER_MS
 """In a busy network the client looks for what came this often, so it answers at most so much late."""
 
 
 class Heard(NamedTuple):
-    """What came back, and when the last of it did; `failure` is "" if it was all that was wanted."""
+    """What came back: `failure` is "" if it was all that was wanted.
+
+    `said_at_ns` is when the client spoke first, after connecting, `at_ns` when the last of the answer came.
+    """
 
     failure: str
-    data: bytes
-    at_ns: int
+    data: bytes = b""
+    said_at_ns: int = -1
+    at_ns: int = -1
 
 
 class TcpClient:
@@ -69,14 +73,14 @@ class TcpClient:
         """
         deadline_ns = self._emulator.now_ns + timeout_ns
         self._emulator.take_journal()
-        for flags, content, is_done in (
-            (SYN, b"", lambda: self._rcv_next is not None),
-            (PSH | ACK, data, lambda: is_whole(self._data)),
-        ):
-            self._say(flags, content)
-            if not self._wait(is_done, deadline_ns):
-                return Heard(self._failure or TIMED_OUT, self._data, self._at_ns)
-        heard = Heard("", self._data, self._at_ns)
+        self._say(SYN)
+        if not self._wait(lambda: self._rcv_next is not None, deadline_ns):
+            return Heard(self._failure or TIMED_OUT)
+        said_at_ns = self._emulator.now_ns
+        self._say(PSH | ACK, data)
+        if not self._wait(lambda: is_whole(self._data), deadline_ns):
+            return Heard(self._failure or TIMED_OUT)
+        heard = Heard("", self._data, said_at_ns, self._at_ns)
         self._say(FIN | ACK)
         self._wait(lambda: self._is_closed and self._unacked is None, self._emulator.now_ns + FIRST_RTO_NS)
         return heard

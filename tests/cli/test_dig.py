@@ -116,6 +116,19 @@ def test_the_json_has_the_very_bytes(run_cli: RunCli) -> None:
     assert 0.1 < found["query_time_ms"] < 0.101
 
 
+def test_tcp_when_asked_for_and_when_the_answer_is_too_long(run_cli: RunCli, file: Path) -> None:
+    for word in ("+tcp", "+vc", "--tcp"):
+        assert "(TCP)\n" in run_cli("dig", "web-1", "db.data.local", word).stdout
+    records = "".join(f"      - {{name: name-{k}.shop.local, a: 192.168.0.99}}\n" for k in range(60))
+    file.write_text(FILE.replace("    dns: [{name: www.shop.local, a: 192.168.0.10}]\n", f"    dns:\n{records}"))
+    done = run_cli("dig", "web-1", "-x", "192.168.0.99")
+    assert done.stdout.startswith(";; Truncated, retrying in TCP mode.\n\n; <<>>") and "ANSWER: 60," in done.stdout
+    ignored = run_cli("dig", "web-1", "-x", "192.168.0.99", "+ignore").stdout
+    assert ";; flags: qr aa tc rd ra;" in ignored and "ANSWER: 0," in ignored and "(UDP)" in ignored
+    as_json = run_cli("dig", "web-1", "-x", "192.168.0.99", "--json").json
+    assert (as_json["transport"], as_json["was_truncated"], len(as_json["answers"])) == ("tcp", True, 60)
+
+
 @pytest.mark.parametrize(("server", "failure"), [("db-1", "timed out"), ("web-2", "connection refused")])
 def test_nobody_who_answers_is_exit_1(run_cli: RunCli, server: str, failure: str) -> None:
     done = run_cli("dig", "web-1", "a", f"@{server}", "+tries=2", "+time=1")
