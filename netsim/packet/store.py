@@ -23,6 +23,7 @@ from netsim.packet.parse import parse_ip
 from netsim.packet.reassembly import KeptFragments
 from netsim.packet.render import render, slice_of
 from netsim.packet.streams import Streams
+from netsim.packet.tcp_frames import segment_frames
 from netsim.packet.tcp_segments import TcpFlow, TcpSegments
 
 Ints = NDArray[np.int64]
@@ -114,6 +115,11 @@ class PacketStore:
                 pieces.append(described.packets(rows[mine, SEQ], rows[mine, TTL]))
                 order.append(mine)
                 left[mine] = False
+        for mine in self._segments.alike(rows):
+            first = self.bytes_of(dict(zip(COLUMNS, rows[mine[0]].tolist(), strict=False)))
+            pieces.append(segment_frames(first, rows[mine], int(rows[mine[0], FLOW])))
+            order.append(mine)
+            left[mine] = False
         singly = np.flatnonzero(left)
         names = list(COLUMNS)
         pieces.append(

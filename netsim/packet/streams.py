@@ -33,7 +33,7 @@ Ends = tuple[int, int, int, int]
 """Address and port of who speaks, address and port of who listens."""
 
 
-class _Said:
+class Said:
     """What one end said since the SYN that is packet `first` of the store."""
 
     def __init__(self, first: int, isn: int) -> None:
@@ -42,6 +42,7 @@ class _Said:
         self.data = bytearray()
 
     def add(self, offset: int, data: bytes) -> None:
+        """These bytes stand at this offset; what was there is replaced (a repetition says the same)."""
         if offset + len(data) <= MAX_STREAM_BYTES:
             self.data.extend(bytes(max(offset + len(data) - len(self.data), 0)))
             self.data[offset : offset + len(data)] = data
@@ -59,7 +60,7 @@ class Streams:
         self._originals = originals
         self._whole_of = whole_of
         self._read = 0
-        self._said: dict[Ends, list[_Said]] = {}
+        self._said: dict[Ends, list[Said]] = {}
         self._written: dict[Conversation, bytearray] = {}
 
     def write(self, conversation: Conversation, offset: int, data: bytes) -> None:
@@ -83,7 +84,7 @@ class Streams:
         stream = self._written.get(Conversation(*ends, heard.isn), heard.data)
         return bytes(stream[offset : offset + n_bytes]).ljust(n_bytes, b"\0")
 
-    def heard(self, ends: Ends, until: int) -> _Said | None:
+    def heard(self, ends: Ends, until: int) -> Said | None:
         """What was said in the conversation that packet `until` of the store belongs to."""
         self._read_on()
         begun = [said for said in self._said.get(ends, []) if said.first <= until]
@@ -109,7 +110,7 @@ class Streams:
         sequence, is_syn = int.from_bytes(body[4:8], "big"), body[13] & SYN
         begun = self._said.setdefault((sent.src, src_port, sent.dst, dst_port), [])
         if is_syn and not (begun and begun[-1].isn == sequence):
-            begun.append(_Said(number, sequence))
+            begun.append(Said(number, sequence))
         data = body[(body[12] >> 4) * 4 :]
         if begun and data:
             begun[-1].add(sequence + (1 if is_syn else 0) - begun[-1].isn - 1 & M32, data)

@@ -13,10 +13,14 @@ A row has a segment's numbers, window and echoed time; the rest follows from the
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from netsim.dataplane.batch import ERROR, PROTO_TCP, REPLY, RST, SYN
+import numpy as np
+from numpy.typing import NDArray
+
+from netsim.dataplane.batch import ERROR, KEPT, MF, PROTO_TCP, REPLY, RST, SYN
+from netsim.dataplane.row import FLAGS, FLOW, FRAG, L4, PROTO, ROLE, SIZE
 from netsim.dataplane.tcb import (
     MSS_OPTION_BYTES,
     OPTION_BYTES,
@@ -42,6 +46,7 @@ _TCP = struct.Struct("!HHIIBBHHH")
 _BLOCKS = struct.Struct("!II")
 
 Row = Mapping[str, int]
+Ints = NDArray[np.int64]
 
 
 class TcpFlow(NamedTuple):
@@ -85,6 +90,19 @@ class TcpSegments:
     def describe(self, flow: TcpFlow) -> None:
         """Segments of this engine flow are those of a generated one."""
         self._flows[flow.flow] = flow
+
+    def alike(self, rows: Ints) -> Iterator[Ints]:
+        """Which of many rows, int64[n, N_FIELDS], are segments of one generated flow, direction and size.
+
+        Left out are SYN, resets, errors, and what is alone.
+        """
+        is_plain = (rows[:, PROTO] == PROTO_TCP) & (rows[:, ROLE] & ERROR == 0) & (rows[:, FLAGS] & (MF | KEPT) == 0)
+        is_plain &= (rows[:, L4] >> 32 & (SYN | RST) == 0) & (rows[:, FRAG] == 0)
+        places = np.flatnonzero(is_plain & np.isin(rows[:, FLOW], list(self._flows)))
+        keys = rows[places][:, [FLOW, ROLE, SIZE]]
+        _, numbers, counts = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
+        for number in np.flatnonzero(counts > 1).tolist():
+            yield places[numbers.reshape(-1) == number]
 
     def whole_of(self, row: Row) -> Whole | None:
         """The message of a row that is a segment of an end, or an error about one; None for other rows."""

@@ -12,6 +12,7 @@ from scapy.layers.inet import ICMP, IP, TCP, TCPerror
 from scapy.layers.l2 import Ether
 from scapy.utils import rdpcap
 
+from netsim.dataplane.batch import COLUMNS
 from netsim.lab import Lab
 from netsim.packet.tcp_segments import flow_bytes
 from netsim.traffic.flow import FlowSpec
@@ -38,6 +39,7 @@ def packets_of(path: Path) -> list[Any]:
     return [packet[IP] if Ether in packet else IP(bytes(packet)) for packet in rdpcap(str(path))]
 
 
+@pytest.mark.slow
 def test_options_are_those_of_a_modern_host_and_checksums_hold(tmp_path: Path) -> None:
     _, path = captured_flow(tmp_path, "web-1")
     packets = packets_of(path)
@@ -85,6 +87,7 @@ def test_the_stream_says_where_it_is() -> None:
     assert flow_bytes(7, 3, 0) == b""
 
 
+@pytest.mark.slow
 def test_an_error_quotes_the_segment(tmp_path: Path) -> None:
     """The path is narrower than the flow's packets: ICMP 3/4, and the flow goes on with smaller ones."""
     lab, path = captured_flow(tmp_path, "web-1", mtu_bytes=1000)
@@ -108,3 +111,22 @@ def test_resets_of_closed_ports_answer_hand_made_segments() -> None:
     assert (str(reset[TCP].flags), reset[TCP].seq, reset[TCP].ack, reset[TCP].window) == ("RA", 0, 9, 0)
     (reset,) = lab.send(IP(dst=DB_1) / TCP(sport=9, dport=81, flags="A", seq=5, ack=77), "web-1").answers
     assert (str(reset[TCP].flags), reset[TCP].seq, reset[TCP].ack, len(reset)) == ("R", 77, 0, 40)
+
+
+@pytest.mark.slow
+def test_many_at_once_are_what_they_are_one_by_one() -> None:
+    """Odd sizes too: the packets hold 1461 bytes of data, so that the stream is cut everywhere."""
+    lab = two_vpc_lab(bandwidth_mbps=20, latency_ms=5)
+    for name in ("web-1", "db-1"):
+        lab.engine.tap_instance(lab.compiler.inst_of[lab.instance(name).id])
+    common = {"from_ref": "web-1", "to_ref": "db-1", "kind": "tcp", "duration_ns": NS_PER_S // 4}
+    sizes = (1500, 1513, 600)
+    specs = [FlowSpec(name=f"f{n}", packet_bytes=n, src_port=n, **common) for n in sizes]  # type: ignore[arg-type]
+    lab.start_traffic(specs)
+    lab.ping("db-1", "web-1", count=2)
+    lab.advance(lab.now_ns + NS_PER_S // 2)
+    rows = lab.tapped()
+    packed = lab.packets.packed(rows)
+    assert len(rows) > 1000
+    singly = [lab.bytes_of(dict(zip(COLUMNS, row, strict=False))) for row in rows.tolist()]
+    assert [bytes(packet) for packet in packed] == singly
