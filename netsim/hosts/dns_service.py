@@ -100,12 +100,12 @@ class DnsService:
         talk = self._engine.tcp_conversation(call.tcb)
         ends = talk.remote_addr, talk.remote_port, talk.local_addr, talk.local_port
         heard = self._packets.streams.heard(ends, int(call.row[SEQ]))
-        if heard is None:
-            return
         if call.offset == 0:
             self._talks[call.tcb] = _Talk(DnsStream())
+        state = self._talks.get(call.tcb)
+        if heard is None or state is None:
+            return
         ours = Conversation(*ends[2:], *ends[:2], heard.isn)
-        state = self._talks[call.tcb]
         for message in state.stream.take(bytes(heard.data[call.offset : call.offset + call.n_bytes])):
             vpc_id = self._compiler.vpc_ids[call.node]
             reply = self.resolver.reply(vpc_id, talk.remote_addr, message, MAX_MESSAGE_BYTES)

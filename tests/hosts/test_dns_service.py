@@ -192,6 +192,7 @@ def test_the_same_questions_get_the_same_bytes_at_the_same_times() -> None:
 def test_compiled_kernels_call_the_resolver_too(lab: Lab) -> None:
     lab.engine.is_compiled = True
     assert values(ask(lab, "www.shop.local"), "A") == [WEB_1]
+    assert lab.dig("web-1", "www.shop.local", is_tcp=True).addrs == (parse_addr(WEB_1),)
 
 
 # -------------------------------------------------------------------------------------- sync
