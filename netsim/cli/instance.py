@@ -45,10 +45,10 @@ def update(settings: Settings, name: str, listen: tuple[str, ...], dry_run: bool
 
     def edits(inventory: Inventory) -> list[Edit[Any]]:
         from netsim.controlplane.edit import UpdateInstance
-        from netsim.traffic.expectation import parse_port
+        from netsim.traffic.expectation import parse_listen
 
         instance = inventory.instance(name)
-        ports = dict.fromkeys([*instance.listen, *map(parse_port, listen)])
+        ports = dict.fromkeys([*instance.listen, *map(parse_listen, listen)])
         return [UpdateInstance(instance.id, listen=tuple(ports))]
 
     return change(settings, edits, is_dry=dry_run)

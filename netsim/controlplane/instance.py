@@ -15,7 +15,8 @@ MAX_NIC_MBPS = 400_000
 class Instance:
     """An instance. Its name is unique in its VPC, so `vpc/name` says which one is meant.
 
-    `listen` holds (IP protocol number, port), ascending, none twice.
+    `listen` holds (IP protocol number, port), ascending, none twice; a TCP port that sends back what it
+    gets stands there under `fib.ECHO_PROTO`.
     """
 
     id: str

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_table import RouteRule
 from netsim.dataplane import fib as f
+from netsim.dataplane.batch import PROTO_TCP
 from netsim.dataplane.direct_table import DIRECT_FROM, direct_of, intervals_of
 from netsim.dataplane.lpm import build_table
 from netsim.prefix import ANY, Prefix
@@ -138,11 +139,13 @@ def compile_hosts(
     for instance in inventory.instances_of(vpc_id):
         number = inst_of[instance.id]
         cidr = inventory.subnets[instance.subnet_id].cidr
-        listening = sorted({*instance.listen, *open_ports.get(instance.id, ())})
+        listening = {*instance.listen, *open_ports.get(instance.id, ())}
+        # What echoes is a TCP port too.
+        listening |= {(PROTO_TCP, port) for proto, port in listening if proto == f.ECHO_PROTO}
         owners.append((instance.addr, number))
         numbers.append(number)
         rows.append((node, instance.addr, cidr.first, cidr.last, instance.nic_mbps, len(ports), len(listening)))
-        ports += [proto << 16 | port for proto, port in listening]
+        ports += [proto << 16 | port for proto, port in sorted(listening)]
     owners.sort()
     hosts = Hosts(
         addr=ints([addr for addr, _ in owners]),

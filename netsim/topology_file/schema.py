@@ -30,7 +30,7 @@ from netsim.controlplane.values import MAX_DESCRIPTION_CHARS, MAX_NAME_CHARS
 from netsim.errors import InvalidError
 from netsim.prefix import parse_addr, parse_prefix
 from netsim.topology_file.text import shown
-from netsim.traffic.expectation import REASONS, parse_port
+from netsim.traffic.expectation import REASONS, parse_listen, parse_port
 from netsim.traffic.flow import MAX_PACKET_BYTES, MAX_TIME_SCALE
 from netsim.units import NS_PER_MS
 
@@ -43,6 +43,7 @@ MAX_RATE_MBPS = 10**6
 _OCTET = "(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _ADDR_PATTERN = rf"{_OCTET}(\.{_OCTET}){{3}}"
 _PORT_PATTERN = "^(tcp|udp)/[1-9][0-9]{0,4}$"
+_LISTEN_PATTERN = "^(udp/[1-9][0-9]{0,4}|tcp/[1-9][0-9]{0,4}(/echo)?)$"
 
 
 def _parsed_text(parse: Callable[[str], Any], pattern: str, expected: str) -> tuple[Any, Any]:
@@ -67,6 +68,7 @@ PrefixText = Annotated[
     Any, *_parsed_text(parse_prefix, rf"^{_ADDR_PATTERN}/(3[0-2]|[12]?[0-9])$", "a prefix like 10.1.0.0/16")
 ]
 AddrText = Annotated[Any, *_parsed_text(parse_addr, f"^{_ADDR_PATTERN}$", "an IPv4 address like 10.1.0.20")]
+ListenText = Annotated[Any, *_parsed_text(parse_listen, _LISTEN_PATTERN, "a port like tcp/443, udp/53 or tcp/7/echo")]
 PortText = Annotated[Any, *_parsed_text(parse_port, _PORT_PATTERN, "a port like tcp/443 or udp/53")]
 Name = Annotated[
     str,
@@ -134,8 +136,10 @@ class Instance(_Entry):
         description="In the subnet, but not its network, broadcast, first or second host address.",
         examples=["192.168.0.10"],
     )
-    listen: list[PortText] | None = Field(
-        None, description="Ports that answer; the others refuse (RST, ICMP 3/3).", examples=[["tcp/80", "udp/53"]]
+    listen: list[ListenText] | None = Field(
+        None,
+        description="Ports that answer; the others refuse (RST, ICMP 3/3). tcp/PORT/echo sends back what it gets.",
+        examples=[["tcp/80", "udp/53"]],
     )
     nic_mbps: int = Field(10_000, ge=1, le=MAX_NIC_MBPS, description="Rate of its interface, Mbit/s (default 10000).")
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP
 from netsim.dataplane.disposition import FATES, Disposition
+from netsim.dataplane.fib import ECHO_PROTO
 from netsim.errors import InvalidError
 
 REASONS: Final[tuple[str, ...]] = (
@@ -26,6 +27,7 @@ REASONS: Final[tuple[str, ...]] = (
 """What may stand after `because`: the drops, and the reasons that are no packet's fate."""
 
 PROTOCOLS: Final[dict[str, int]] = {"tcp": PROTO_TCP, "udp": PROTO_UDP}
+_ECHO = "/echo"
 _PORT = re.compile(r"(tcp|udp)/([1-9][0-9]{0,4})", re.ASCII)
 
 
@@ -178,8 +180,21 @@ def parse_port(text: object) -> tuple[int, int]:
     return PROTOCOLS[match[1]], int(match[2])
 
 
+def parse_listen(text: object) -> tuple[int, int]:
+    """`tcp/443` as `parse_port`; `tcp/7/echo`, a port that sends back what it gets, as (ECHO_PROTO, 7).
+
+    Raises:
+        InvalidError: anything else.
+    """
+    if isinstance(text, str) and text.startswith("tcp/") and text.endswith(_ECHO):
+        return ECHO_PROTO, parse_port(text.removesuffix(_ECHO))[1]
+    return parse_port(text)
+
+
 def format_port(port: tuple[int, int]) -> str:
-    """The text `parse_port` reads."""
+    """The text `parse_port` or `parse_listen` reads."""
+    if port[0] == ECHO_PROTO:
+        return f"tcp/{port[1]}{_ECHO}"
     name = next(name for name, number in PROTOCOLS.items() if number == port[0])
     return f"{name}/{port[1]}"
 

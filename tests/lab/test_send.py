@@ -22,6 +22,8 @@ from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Raw
 from scapy.plist import PacketList
 
+import netsim
+from netsim import edit
 from netsim.dataplane.disposition import Disposition
 from netsim.errors import NotFoundError, UsageError
 from netsim.lab import Lab
@@ -301,3 +303,22 @@ def test_fragments_that_come_far_apart_are_all_waited_for() -> None:
     assert sent.dispositions == (Disposition.DELIVERED,) * 3
     assert len(sent.answers) == 3
     assert [after.at_ns - before.at_ns > 11_000_000 for before, after in pairwise(sent.delivered)] == [True, True]
+
+
+def test_an_echo_port_sends_back_what_it_gets_and_closes_after_that() -> None:
+    inventory = netsim.Inventory(seed=1)
+    inventory.apply(
+        edit.CreateAccount("acme"),
+        edit.CreateVpc("shop", "bj", "10.0.0.0/16", "acme"),
+        edit.CreateSubnet("shop", "web", "10.0.0.0/24"),
+        edit.CreateInstance("one", "shop/web", "10.0.0.10"),
+        edit.CreateInstance("two", "shop/web", "10.0.0.11", listen=["tcp/7/echo", "udp/7"]),
+    )
+    lab = netsim.Lab(inventory)
+    assert lab.probe("one", "two", (6, 7)).verdict == "reachable"
+    ports = {"sport": 1025, "dport": 7}
+    syn_ack = answer_of(lab, IP(dst="10.0.0.11") / TCP(**ports, seq=0, flags="S"), "one")[TCP]
+    segment = TCP(**ports, seq=1, ack=syn_ack.seq + 1, flags="FPA") / (b"x" * 300)
+    answers = only(lab, IP(dst="10.0.0.11") / segment, "one").answers
+    (back,) = (answer.packet for answer in answers)
+    assert (str(back[TCP].flags), back[TCP].ack, len(back[TCP].payload)) == ("FPA", 302, 300)

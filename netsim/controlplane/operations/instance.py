@@ -15,6 +15,7 @@ from netsim.controlplane.subnet import RESERVED_HEAD, Subnet
 from netsim.controlplane.tables import Tables, VpcEntry
 from netsim.controlplane.values import check_integer, check_name, quote, to_addr
 from netsim.controlplane.view import View
+from netsim.dataplane.fib import ECHO_PROTO
 from netsim.errors import ConflictError, InvalidError, QuotaError
 from netsim.prefix import format_addr
 
@@ -131,17 +132,20 @@ def _to_listen(given: Iterable[str | tuple[int, int]], what: str) -> tuple[tuple
 
 
 def _to_port(item: str | tuple[int, int], what: str) -> tuple[int, int]:
-    """`tcp/80` or (6, 80) as (6, 80)."""
+    """`tcp/80` or (6, 80) as (6, 80); `tcp/7/echo` as (ECHO_PROTO, 7)."""
     if isinstance(item, str):
         protocol, _, digits = item.partition("/")
         number = PROTOCOL_NUMBERS.get(protocol, 0)
+        if protocol == "tcp" and digits.endswith("/echo"):
+            number, digits = ECHO_PROTO, digits.removesuffix("/echo")
         port = int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 5 else 0
     elif isinstance(item, tuple) and len(item) == 2 and type(item[0]) is int and type(item[1]) is int:
         number, port = item
     else:
         number = port = 0
-    if number not in PROTOCOL_NUMBERS.values() or not 1 <= port <= _MAX_PORT:
+    if number not in {*PROTOCOL_NUMBERS.values(), ECHO_PROTO} or not 1 <= port <= _MAX_PORT:
         raise InvalidError(
-            f"{what}: listen {quote(item)}, accepted tcp/PORT or udp/PORT with a port 1..{_MAX_PORT}", field="listen"
+            f"{what}: listen {quote(item)}, accepted tcp/PORT, udp/PORT or tcp/PORT/echo with a port 1..{_MAX_PORT}",
+            field="listen",
         )
     return number, port
