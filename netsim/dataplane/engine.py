@@ -283,6 +283,10 @@ class Engine:
         """Record every packet the instance sends and receives."""
         self.memory.inst[inst * state.INST_STATE_WORDS + state.X_TAP] = int(is_on)
 
+    def is_tapped(self, inst: int) -> bool:
+        """Whether the instance's packets are recorded."""
+        return bool(self.memory.inst[inst * state.INST_STATE_WORDS + state.X_TAP])
+
     def counters(self) -> LinkCounters:
         """Cumulative counters of all link directions, as of now."""
         table = self.memory.link.reshape(-1, drop_tail.STATE_WORDS)

@@ -31,6 +31,7 @@ from netsim.errors import UsageError
 from netsim.units import NS_PER_MS, NS_PER_S
 from netsim.wire.link_layer import Frame, LinkLayer
 from netsim.wire.port import Port
+from netsim.wire.recording import Recording
 
 PATIENCE_NS = 10 * NS_PER_S
 """How long, of packet time, a wait without a time-out goes on while nothing comes."""
@@ -70,6 +71,7 @@ class Attachment:
         self._flow = emulator.hand_flow(instance.id)
         self._unsettled: dict[int, int] = {}
         self._last_sent_ns = -SEND_GAP_NS
+        self._was_tapped = emulator.engine.is_tapped(self._inst)
         emulator.engine.tap_instance(self._inst)
         emulator.recorded.on_tapped.append(self._on_tapped)
 
@@ -83,6 +85,10 @@ class Attachment:
         with self.lock:
             self.is_over = True
             self.emulator.recorded.on_tapped.remove(self._on_tapped)
+            if not (
+                self._was_tapped or (isinstance(self.emulator, Recording) and self.emulator.is_captured(self._inst))
+            ):
+                self.emulator.engine.tap_instance(self._inst, False)
             for port in self._ports:
                 port.end()
 

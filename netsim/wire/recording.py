@@ -100,6 +100,10 @@ class Recording(Emulator):
             _write(self, asked, rows)
         return [asked.path for asked in self._captures]
 
+    def is_captured(self, inst: int) -> bool:
+        """Whether a capture of this instance, by number, was asked for."""
+        return any(Tap(is_link=False, number=inst) in asked.taps for asked in self._captures)
+
     def _tap_instance(self, asked: _Asked, instance_id: str) -> None:
         instance = self.inventory.instances[instance_id]
         number = self.compiler.inst_of[instance_id]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import scapy.route
 import scapy.sendrecv
 from scapy.config import conf
 from scapy.layers.inet import ICMP, IP
+from scapy.utils import rdpcap
 
 import netsim
 from netsim.controlplane.inventory import Inventory
@@ -138,9 +140,16 @@ def test_after_the_block_nothing_can_be_sent_over_it(lab: Lab) -> None:
     wire.close()
 
 
-def test_no_threads_and_no_descriptors_are_left(lab: Lab) -> None:
-    from pathlib import Path
+def test_a_capture_begun_inside_goes_on_after_the_block(lab: Lab, tmp_path: Path) -> None:
+    with netsim.scapy.attach(lab, "web-1"):
+        lab.capture("web-1", tmp_path / "web.pcap")
+        scapy.sendrecv.sr1(IP(dst=DB_1) / ICMP(), timeout=1, verbose=0)
+    lab.ping("web-1", "db-1")
+    lab.write_captures()
+    assert len(rdpcap(str(tmp_path / "web.pcap"))) == 4
 
+
+def test_no_threads_and_no_descriptors_are_left(lab: Lab) -> None:
     def descriptors() -> int:
         return len(list(Path("/proc/self/fd").iterdir()))
 
