@@ -47,6 +47,7 @@ def test_options_are_those_of_a_modern_host_and_checksums_hold(tmp_path: Path) -
     assert [name for name, _ in syn[TCP].options] == ["MSS", "NOP", "WScale", "NOP", "NOP", "Timestamp"]
     assert dict(syn[TCP].options)["MSS"] == 1460 and dict(syn[TCP].options)["WScale"] == 7
     assert syn_ack[TCP].ack == syn[TCP].seq + 1 and str(syn_ack[TCP].flags) == "SA"
+    assert dict(syn[TCP].options)["Timestamp"] == (0, 0) and dict(syn_ack[TCP].options)["Timestamp"][1] == 0
     assert [name for name, _ in first[TCP].options] == ["NOP", "NOP", "Timestamp"]
     assert dict(first[TCP].options)["Timestamp"][1] == dict(syn_ack[TCP].options)["Timestamp"][0]
     assert len(first[TCP].payload) == 1448
