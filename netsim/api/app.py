@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 JSON = "application/json;charset=UTF-8"
+MAX_HEAD_BYTES = 32 * 1024
+DRAINED_BODIES = 8
 OPERATOR_PATH = "/netsim/v1/operator/"
 LOG = logging.getLogger("netsim.api")
 
@@ -133,24 +135,35 @@ class Api:
 async def read_body(request: HttpRequest, most_bytes: int = MAX_BODY_BYTES) -> bytes:
     """The body, as long as it is not too large.
 
+    One that is a few times too large is read to its end before it is refused: who still writes does not read.
+
     Raises:
         HttpError: RequestEntityTooLarge; what was said or sent is more than `most_bytes`.
     """
+    too_large = HttpError("RequestEntityTooLarge", f"the body has more than {most_bytes} bytes")
     announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced) > most_bytes:
-        raise HttpError("RequestEntityTooLarge", f"the body has {announced} bytes, accepted {most_bytes}")
+    if announced.isdecimal() and int(announced[:20]) > DRAINED_BODIES * most_bytes:
+        raise too_large
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
         size += len(part)
-        if size > most_bytes:
-            raise HttpError("RequestEntityTooLarge", f"the body has more than {most_bytes} bytes")
-        parts.append(part)
+        if size > DRAINED_BODIES * most_bytes:
+            raise too_large
+        if size <= most_bytes:
+            parts.append(part)
+    if size > most_bytes:
+        raise too_large
     return b"".join(parts)
 
 
 def _signed_part(request: HttpRequest) -> Request:
     scope = request.scope
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        raise HttpError("InvalidHTTPRequest", "accepted HTTP/1.0 and HTTP/1.1")
+    head_bytes = len(scope["query_string"]) + len(scope["path"]) + sum(len(n) + len(v) for n, v in scope["headers"])
+    if head_bytes > MAX_HEAD_BYTES:
+        raise HttpError("InvalidHTTPRequest", f"the head has more than {MAX_HEAD_BYTES} bytes")
     headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
     for once in ("host", "content-length", "content-type"):
         if sum(1 for name, _ in headers if name == once) > 1:

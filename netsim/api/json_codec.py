@@ -6,6 +6,7 @@ Unknown members are ignored, as the vendor does; a member of another type than e
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn, TypeVar
 
 from netsim.errors import NetsimError
@@ -13,13 +14,15 @@ from netsim.errors import NetsimError
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 32
 
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(r"[\[\]{}]")
 T = TypeVar("T")
 _REQUIRED: Any = object()
 _NAMES = {str: "a text", int: "an integer", bool: "true or false", dict: "an object", list: "a list"}
 
 
 class BodyError(NetsimError):
-    """A body that can't be used; `code` is MalformedJSON (not JSON) or InappropriateJSON (not what was expected)."""
+    """A body that can't be used; `code` is InvalidHTTPRequest, MalformedJSON or InappropriateJSON (not as expected)."""
 
     def __init__(self, code: str, message: str) -> None:
         self.code = code
@@ -34,27 +37,41 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     """
     if not raw.strip():
         return {}
-    if _depth(raw) > MAX_DEPTH:
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise BodyError("InvalidHTTPRequest", "the body is not UTF-8") from None
+    if _depth(text) > MAX_DEPTH:
         raise BodyError("MalformedJSON", f"the body is nested deeper than {MAX_DEPTH}")
     try:
-        value = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise BodyError("MalformedJSON", f"the body is not JSON: {_first_line(error)}") from None
+    if "\\u" in text and not _is_text(value):
+        raise BodyError("MalformedJSON", "the body has half of a surrogate pair")
     if not isinstance(value, dict):
         raise BodyError("InappropriateJSON", "the body is not a JSON object")
     return value
 
 
-def _depth(raw: bytes) -> int:
-    """An upper bound of the nesting: brackets inside texts count as well."""
+def _depth(text: str) -> int:
+    """How deep brackets are nested, those inside texts left out."""
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return 0
     depth = deepest = 0
-    for byte in raw:
-        if byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
+    for bracket in _BRACKET.findall(_TEXT.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
     return deepest
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it can be written in UTF-8: an escaped half of a surrogate pair can't."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from baidubce.services.vpc.peerconn_client import PeerConnClient
 from baidubce.services.vpc.vpc_client import VpcClient
 
 from netsim.api.app import Api
-from netsim.api.server import Server, listen
+from netsim.api.server import Limits, Server, listen
 from netsim.api.service import Service, Start
 from netsim.api.site import Site
 from netsim.controlplane import edit
@@ -29,7 +29,7 @@ ACCOUNTS = ("acme", "data-team", "third")
 class Cloud:
     """A server in this process, as `netsim serve` runs it."""
 
-    def __init__(self, path: Path, **start: Any) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None, **start: Any) -> None:
         self.service = Service(
             path, time.time_ns, Start(edits=tuple(edit.CreateAccount(account) for account in ACCOUNTS), **start)
         )
@@ -38,7 +38,8 @@ class Cloud:
         self.socket = listen("127.0.0.1", 0)
         self.port: int = self.socket.getsockname()[1]
         ready = threading.Event()
-        self.server = Server(Site(Api(self.service, operator_token="operator-token")), on_ready=ready.set)
+        site = Site(Api(self.service, operator_token="operator-token"))
+        self.server = Server(site, on_ready=ready.set, limits=limits)
         self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)
         self._thread.start()
         assert ready.wait(10)
