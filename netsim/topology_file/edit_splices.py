@@ -19,6 +19,7 @@ from netsim.topology_file.tree import Path, format_path
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _REST = re.compile(r"[ \t]*(#.*)?")
 _REST_OF_FLOW = re.compile(r"[ \t]*(,?)[ \t]*(?:#.*)?(?=\r|\n)")
+_COMMA = re.compile(r"[ \t]*,")
 _BLANK = re.compile(r"[ \t]*\Z")
 
 Item = Mapping[str, Any] | str
@@ -75,10 +76,26 @@ def remove_item(text: str, root: Marked, path: Path) -> Iterator[Splice]:
         if text[start : found.start].strip() != "-":
             raise refused(path)
         yield Splice(start, end, "")
+    elif (line := _own_line(text, found)) is not None:
+        # Comments beside the entries around it stay.
+        yield line
+        is_last = k + 1 == len(owner.items) and "," not in text[found.end : line.end].partition("#")[0]
+        comma = _COMMA.match(text, owner.items[k - 1].end) if k and is_last else None
+        if comma is not None:
+            yield Splice(comma.end() - 1, comma.end(), "")
     elif k + 1 < len(owner.items):
         yield Splice(found.start, owner.items[k + 1].start, "")
     else:
         yield Splice(owner.items[k - 1].end if k else owner.start + 1, found.end if k else owner.end - 1, "")
+
+
+def _own_line(text: str, found: Marked) -> Splice | None:
+    """The lines of an entry of a flow collection, None if it shares one with something else."""
+    start = _line_start(text, found.start)
+    rest = _REST_OF_FLOW.match(text, found.end)
+    if rest is None or not _BLANK.match(text[start : found.start]):
+        return None
+    return Splice(start, rest.end() + len(_line_break(text, rest.end())), "")
 
 
 # ------------------------------------------------------------------------------------------- lists

@@ -86,19 +86,27 @@ class TextChanges:
     def _checked(self, text: str) -> Tree:
         """The tree of the new text, if it says what was meant and nothing else."""
         path: Path = next(iter([*self._set, *self._appended, *self._removed]), ())
-        wanted = _plain((self._tree or parse_tree(self._text.encode(), "file")).root)
+        wanted = _Copy((self._tree or parse_tree(self._text.encode(), "file")).root)
         for at, (value, _) in self._set.items():
-            _owner(wanted, at)[at[-1]] = value
+            wanted.owner(at)[at[-1]] = value
         for at, items in self._appended.items():
-            owner = _owner(wanted, at)
-            owner[at[-1]] = [*(_item(owner, at[-1]) or []), *items]
+            if _at(wanted.root, at):
+                wanted.at(at).extend(items)
+            else:
+                wanted.owner(at)[at[-1]] = list(items)
         for at in self._removals():
-            del _owner(wanted, at)[at[-1]]
+            del wanted.owner(at)[at[-1]]
         try:
             tree = parse_tree(text.encode(), "file")
         except TopologyError:
             raise edit_splices.refused(path) from None
-        if tree.problems or not _is_same(_plain(tree.root), wanted):
+        for at in self._removed:
+            # A list that lost its last entry may stand there as nothing.
+            if not wanted.at(at[:-1]) and _at(tree.root, at[:-1]) is None:
+                wanted.owner(at[:-1])[at[-2]] = None
+        # Equal values may differ in kind: 1 and true.
+        is_same_kind = all(type(_at(tree.root, at)) is type(value) for at, (value, _) in self._set.items())
+        if tree.problems or tree.root != wanted.root or not is_same_kind:
             raise edit_splices.refused(path)
         return tree
 
@@ -139,30 +147,36 @@ def remove_item(text: str, path: Path) -> str:
 # ------------------------------------------------------------------------------------------- check
 
 
-def _plain(node: Any) -> Any:
-    """The values alone; what an alias shares is no longer shared."""
-    if isinstance(node, dict):
-        return {key: _plain(item) for key, item in node.items()}
-    return [_plain(item) for item in node] if isinstance(node, list) else node
+class _Copy:
+    """Values that may be changed while those they were taken from stay: only what is on a changed path is copied.
+
+    So what an alias shares is no longer shared, once one of the places is changed.
+    """
+
+    def __init__(self, root: Any) -> None:
+        self.root = dict(root)
+        self._made: dict[Path, Any] = {(): self.root}
+
+    def at(self, path: Path) -> Any:
+        """The container at a path, to be changed."""
+        if path not in self._made:
+            owner = self.at(path[:-1])
+            found = owner[path[-1]]
+            owner[path[-1]] = self._made[path] = dict(found) if isinstance(found, dict) else list(found)
+        return self._made[path]
+
+    def owner(self, path: Path) -> Any:
+        """What holds the value at a path, to be changed."""
+        return self.at(path[:-1])
 
 
-def _owner(root: Any, path: Path) -> Any:
-    """What holds the value at a path, of plain values."""
-    for part in path[:-1]:
-        root = root[part]
+def _at(root: Any, path: Path) -> Any:
+    """The value at a path of a tree, None if there is none."""
+    for part in path:
+        if isinstance(root, dict):
+            root = root.get(part)
+        elif isinstance(root, list) and isinstance(part, int) and part < len(root):
+            root = root[part]
+        else:
+            return None
     return root
-
-
-def _item(owner: Any, key: str | int) -> Any:
-    return owner.get(key) if isinstance(owner, dict) else owner[key]
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    """Whether two files say the same; a list that lost its last entry may stand there as nothing."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_is_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_is_same, one, other))
-    if one in (None, []):
-        return other in (None, [])
-    return type(one) is type(other) and bool(one == other)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netsim.errors import InvalidError
-from netsim.topology_file.edit_text import append_item, remove_item, set_value
+from netsim.topology_file.edit_text import TextChanges, append_item, remove_item, set_value
 from netsim.topology_file.marked import mark
 
 ROUTE = {"source": "10.1.0.0/24", "destination": "10.2.0.0/16", "next_hop": "int-2"}
@@ -151,3 +151,35 @@ def test_marks_begin_and_end_where_the_values_do(values: list[str]) -> None:
     items = mark(text).items[0].items
     for item, value in zip(items, values, strict=True):
         assert text[item.start : item.end].rstrip("\n") == value.removesuffix(" # c")
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        "v:\n  routes:\n    - {a: 1} # one\n    - {a: 2} # two\n    - {a: 3}\n  cidr: x\n",
+        "v: {routes: [{a: 1}, {a: 2}, {a: 3}], cidr: x} # flow\n",
+        "v:\n  routes: [\n    {a: 1}, # one\n    {a: 2}, # two\n    {a: 3}\n  ]\n  cidr: x\n",
+        '{"v": {"routes": [{"a": 1}, {"a": 2}, {"a": 3}], "cidr": "x"}}',
+    ],
+)
+def test_changes_made_together(old: str) -> None:
+    """Paths are those of the old text, in whichever order the changes come; comments of what stays stay."""
+    changes = TextChanges(old)
+    changes.remove(("v", "routes", 2))
+    changes.append(("v", "routes"), {"a": 4})
+    changes.remove(("v", "routes", 0))
+    changes.set(("v", "routes", 1, "a"), 5)
+    changes.set(("v", "relay"), True, after="cidr")
+    changes.append(("v", "routes"), {"a": 6})
+    new, tree = changes.made()
+    assert plain(new) == tree.root == {"v": {"routes": [{"a": 5}, {"a": 4}, {"a": 6}], "cidr": "x", "relay": True}}
+    assert ("# two" in old) == ("# two" in new)
+
+
+def test_a_list_may_lose_all_it_has() -> None:
+    for old in ("v:\n  routes:\n    - {a: 1}\n    - {a: 2}\n  x: 1\n", "v: {routes: [{a: 1}, {a: 2}], x: 1}\n"):
+        changes = TextChanges(old)
+        changes.remove(("v", "routes", 0))
+        changes.remove(("v", "routes", 1))
+        new, _ = changes.made()
+        assert plain(new)["v"] in ({"routes": None, "x": 1}, {"routes": [], "x": 1})
