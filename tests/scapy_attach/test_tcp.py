@@ -15,7 +15,6 @@ from scapy.sendrecv import AsyncSniffer, send, sr1
 
 import netsim
 from netsim.controlplane.edit import CreateInstance
-from netsim.dataplane.fib import ECHO_PROTO
 from netsim.lab import Lab
 from netsim.units import NS_PER_S
 from tests.clouds import DB_1, two_vpc_lab
@@ -27,8 +26,7 @@ ECHO = "10.1.0.30"
 def lab() -> Lab:
     """web-1 and, behind a connection, echo-1, which echoes at port 7."""
     lab = two_vpc_lab()
-    lab.apply(CreateInstance("echo-1", "data/db", ECHO, listen=["tcp/7"]))
-    lab.open_ports([(lab.instance("echo-1").id, (ECHO_PROTO, 7))])
+    lab.apply(CreateInstance("echo-1", "data/db", ECHO, listen=["tcp/7/echo"]))
     return lab
 
 
