@@ -12,7 +12,7 @@ from netsim.dataplane.disposition import Disposition
 from netsim.prefix import format_addr
 from netsim.verify.atoms import codes_of
 from netsim.verify.change import Fix, set_relay
-from netsim.verify.endpoint import instance_endpoint
+from netsim.verify.endpoint import instance_endpoint, router_endpoint
 from netsim.verify.finding import Finding, Witness
 from netsim.verify.fix import with_fixes
 from netsim.verify.network import Network
@@ -195,8 +195,14 @@ def _isolated(network: Network, table: PairTable) -> Iterator[Finding]:
         others = [k for k, instance in enumerate(instances) if instance.vpc_id in peers]
         text = f"{vpc.name}/{subnet.name}: none of its instances reaches anything outside of {vpc.name}"
         if others:
-            answer = _answer(network, table, members[0], others[0])
+            target = instance_endpoint(network, table.instance_ids[others[0]])
+        else:
+            # Nobody is there; then a router is what there is to be reached.
+            subnets = [found for peer in sorted(peers) for found in inventory.subnets_of(peer)]
+            if not subnets:
+                continue
+            target = router_endpoint(network, subnets[0])
+        answer = with_fixes(network, judge(network, instance_endpoint(network, table.instance_ids[members[0]]), target))
+        if not answer.is_reachable:
             witness = Witness(vpc.name, answer.source.addr, answer.target.addr)
             yield Finding("isolated_subnet", text, vpc.name, None, None, witness, answer.fixes, len(members))
-        else:
-            yield Finding("isolated_subnet", text, vpc.name, count=len(members))

@@ -11,6 +11,7 @@ from netsim.controlplane.edit import (
     CreateRoute,
     CreateSubnet,
     CreateVpc,
+    DeleteInstance,
     DeletePeerConn,
     DeleteRoute,
     SetRelay,
@@ -279,3 +280,22 @@ def test_rules_that_change_nothing_really_do(seed: int) -> None:
             for dst in before.atom_lo.tolist():
                 assert before.fate(source.node, source.first, dst) == after.fate(source.node, source.first, dst)
         break
+
+
+@pytest.mark.parametrize("seed", range(40, 80))
+def test_every_finding_has_a_packet_and_a_fix(seed: int) -> None:
+    for finding in lint(RandomNetwork(seed).inventory):
+        assert finding.witness is not None and finding.fixes, finding.text
+        assert finding.rule or finding.peer_conn or finding.vpc, finding.text
+
+
+def test_where_nobody_is_the_router_is_asked() -> None:
+    """A peer without instances is reached all the same, unless its rules say otherwise."""
+    inventory = two_vpcs()
+    inventory.apply(DeleteInstance("db-1"))
+    assert "isolated_subnet" not in codes(inventory)
+    inventory.apply(DeleteRoute(inventory.rules_of("data")[0].id))
+    found = [finding for finding in lint(inventory) if finding.code == "isolated_subnet"]
+    assert [str(finding.witness) for finding in found] == [
+        "192.168.0.10 → 10.1.0.1 from shop", "192.168.1.10 → 10.1.0.1 from shop",
+    ]  # fmt: skip
