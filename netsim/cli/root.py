@@ -18,7 +18,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Changes": ("route", "peer", "vpc", "instance"),
     "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),
     "Server": ("serve", "db"),
-    "Real kernel": ("deploy", "exec", "destroy", "cleanup", "doctor"),
+    "Real kernel": ("deploy", "exec", "destroy", "crosscheck", "cleanup", "doctor"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
 
