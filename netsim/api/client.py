@@ -98,7 +98,7 @@ class Client:
                 connection.putheader(name, value)
             connection.endheaders(content)
             answer = connection.getresponse()
-            return answer.status, answer.read(MAX_ANSWER_BYTES)
+            said, rest = answer.read(MAX_ANSWER_BYTES), answer.length
         except (OSError, http.client.HTTPException) as error:
             reason = (
                 error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
@@ -106,6 +106,9 @@ class Client:
             raise ServerError(f"server {self._url}: {reason}") from None
         finally:
             connection.close()
+        if rest:  # `read` with a size does not mind an end that came too early
+            raise ServerError(f"server {self._url}: the answer was cut off, or is too large")
+        return answer.status, said
 
     def _read(self, status: int, answer: bytes) -> dict[str, Any]:
         try:

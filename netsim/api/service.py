@@ -157,6 +157,7 @@ class Service:
             journal = self._journal
             now_ns = emulator.inventory.clock.now_ns
             if token and (known := self._known_answer(account, token, now_ns)) is not None:
+                journal.remember(account or "", token, known)  # seen just now: it is kept for another day
                 return Changed(None, known), journal.recorded
             made = edits if plan is None else plan(emulator)
             result = emulator.apply(*made, account=account)
@@ -229,10 +230,14 @@ class Service:
         self._wait_for(self.real.call(do))
 
     def _known_answer(self, account: str | None, token: str, now_ns: int) -> Answer | None:
-        known = self._answers.pop((account or "", token), None)
-        if known is None or now_ns - known.seen_ns > TOKEN_LIFE_NS:
-            return None
-        self._answers[account or "", token] = known._replace(seen_ns=now_ns)
+        """The answer for a token, as seen now; those that nobody asked for in a day are forgotten."""
+        answers = self._answers  # in order of when they were last seen
+        while answers and now_ns - next(iter(answers.values())).seen_ns > TOKEN_LIFE_NS:
+            del answers[next(iter(answers))]
+            self._journal.forget_answers(now_ns - TOKEN_LIFE_NS)
+        known = answers.pop((account or "", token), None)
+        if known is not None:
+            known = answers[account or "", token] = known._replace(seen_ns=now_ns)
         return known
 
     # -- disk -------------------------------------------------------------------------------

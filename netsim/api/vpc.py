@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.api.call import Call, Reply
+from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
 from netsim.api.owned import own_vpc
 from netsim.api.paging import page
@@ -13,7 +14,7 @@ from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.view import View
 from netsim.controlplane.vpc import Vpc
-from netsim.prefix import format_addr
+from netsim.prefix import format_addr, parse_addr
 
 RESERVED_NAME = "default"
 
@@ -92,8 +93,9 @@ def shut_relay(call: Call) -> Reply:
 
 
 def used_addresses(call: Call) -> Reply:
-    """GET /v1/vpc/{vpcId}/privateIpAddressInfo: which of the asked addresses are an instance's."""
+    """GET /v1/vpc/{vpcId}/privateIpAddressInfo: instances' addresses, of those listed and in the range `A-B`."""
     wanted = {a for a in call.query.get("privateIpAddresses", "").split(",") if a}
+    low, high = _range(call.query.get("privateIpRange", ""))
 
     def look(view: View) -> list[dict[str, Any]]:
         vpc = own_vpc(call, view, call.params["vpcId"])
@@ -103,10 +105,21 @@ def used_addresses(call: Call) -> Reply:
                 "privateIpAddress": addr,
                 "cidr": str(view.subnet(inst.subnet_id).cidr),
                 "privateIpAddressType": "BCC",
-                "createdTime": format_utc(vpc.created_at_ns),
+                "createdTime": format_utc(inst.created_at_ns),
             }
             for addr, inst in found
-            if not wanted or addr in wanted
+            if low <= inst.addr <= high and (not wanted or addr in wanted)
         ]
 
     return Reply(body=dump({"vpcPrivateIpAddresses": call.read(look)}))
+
+
+def _range(text: str) -> tuple[int, int]:
+    """First and last address of `A-B`; of nothing, all."""
+    if not text:
+        return 0, (1 << 32) - 1
+    first, _, last = text.partition("-")
+    low, high = parse_addr(first), parse_addr(last)
+    if low > high:
+        raise HttpError("BadRequest", f"privateIpRange is {text[:60]!r}: it ends before it begins")
+    return low, high

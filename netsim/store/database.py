@@ -167,8 +167,8 @@ class Database:
         return next((Answer(*row) for row in self._read(sql, (account, token))), None)
 
     def answers(self) -> dict[tuple[str, str], Answer]:
-        """All remembered answers by (account, token)."""
-        rows = self._read("SELECT account, token, request_hash, status, body, seen_ns FROM answer")
+        """All remembered answers by (account, token), the longest unseen first."""
+        rows = self._read("SELECT account, token, request_hash, status, body, seen_ns FROM answer ORDER BY seen_ns")
         return {(account, token): Answer(*rest) for account, token, *rest in rows}
 
     def events(self) -> list[tuple[int, str, str]]:

@@ -34,6 +34,7 @@ class _Record(NamedTuple):
     answers: tuple[tuple[str, str, Answer], ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     keys: tuple[tuple[str, str | None, str], ...] = ()
+    forget_before_ns: int = 0
 
 
 class Journal:
@@ -106,6 +107,13 @@ class Journal:
         else:
             self._add(_Record(None, answers=((account, token, answer),)))
 
+    def forget_answers(self, before_ns: int) -> None:
+        """Drop answers that nobody asked for since `before_ns`, with the next flush."""
+        if self._pending and self._pending[-1].forget_before_ns:
+            self._pending[-1] = self._pending[-1]._replace(forget_before_ns=before_ns)
+        else:
+            self._add(_Record(None, forget_before_ns=before_ns))
+
     def put_setting(self, key: str, value: str) -> None:
         """Set a setting with the next flush."""
         self._add(_Record(None, settings=((key, value),)))
@@ -141,6 +149,8 @@ class Journal:
                     transaction.add_change(record.change)
                 for event in record.events:
                     transaction.add_event(event.at_ns, event.peer_conn_id, event.what)
+                if record.forget_before_ns:
+                    transaction.forget_answers(record.forget_before_ns)
                 for account, token, answer in record.answers:
                     transaction.remember(account, token, answer)
                 for access_key, secret_key, account in record.keys:

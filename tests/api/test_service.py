@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netsim.api.service import Service, Start
+from netsim.api.service import TOKEN_LIFE_NS, Service, Start
 from netsim.controlplane import edit
 from netsim.errors import ConflictError, QuotaError
 from netsim.store.check import check_database
@@ -117,6 +117,27 @@ def test_tokens_are_each_accounts_own(served: Served) -> None:
     service = served()
     for account in ("acme", "other"):
         assert service.change(vpc("v", 1), account=account, token="t", answer=lambda _: (200, "")).answer is None
+
+
+def test_answers_are_forgotten_a_day_after_they_were_last_seen(served: Served) -> None:
+    def ask(service: Service, token: str) -> bool:
+        """Whether it was an old answer."""
+        changed = service.change(
+            edit.UpdateVpc("shop", description=token), account="acme", token=token, answer=lambda _: (200, "")
+        )
+        return changed.answer is not None
+
+    service = served()
+    service.change(vpc("shop", 1), account="acme")
+    assert [ask(service, token) for token in ("a", "b", "c")] == [False] * 3
+    service.advance_control_clock(TOKEN_LIFE_NS - 60 * NS_PER_S)
+    assert ask(service, "b")
+    served.close()
+    service = served()  # when it was seen is on disk as well
+    service.advance_control_clock(120 * NS_PER_S)
+    assert ask(service, "b")
+    assert set(service.database.answers()) == {("acme", "b")}
+    assert not ask(service, "a")
 
 
 def test_a_moved_control_clock_stays_moved(served: Served) -> None:
