@@ -210,10 +210,10 @@ class Sender:
         if length > 0 and length in {self.smss, self.available}:
             self.send_new(length, now)
 
-    def retransmit(self, now: int, most: int = 2**62) -> None:
+    def retransmit(self, now: int) -> None:
         """The oldest segment again, as far as it was sent before."""
         was_fin_sent = self.is_closing and self.max_nxt == self.app_limit + 1
-        length = min(self.smss, most, self.max_nxt - was_fin_sent - self.una)
+        length = min(self.smss, self.max_nxt - was_fin_sent - self.una)
         flags = ACK
         if self.is_closing and self.una + length == self.app_limit:
             flags |= (PSH if length else 0) | (FIN if was_fin_sent else 0)
@@ -255,8 +255,8 @@ class Sender:
             self.nxt = self.una
             self.back_off()
             self.cc.on_timeout()
-            if self.snd_wnd == 0:
-                self.retransmit(now, 1)
+            if self.snd_wnd == 0 and self.available > 0:
+                self.send_new(1, now)
             self.output(now)
         self.timers[RTO] = now + self.rto
 
