@@ -64,9 +64,9 @@ def signed_headers(
 class Wire:
     """A served network of some accounts, each with the keys ak-ACCOUNT and sk-ACCOUNT."""
 
-    def __init__(self, path: Path, accounts: tuple[str, ...], wall_utc_ns: Any = time.time_ns, **start: Any) -> None:
+    def __init__(self, path: Path, accounts: tuple[str, ...], speed: float = 1.0, **start: Any) -> None:
         edits = tuple(edit.CreateAccount(account) for account in accounts)
-        self.service = Service(path, wall_utc_ns, Start(edits=edits, **start), speed=start.pop("speed", 1.0))
+        self.service = Service(path, time.time_ns, Start(edits=edits, **start), speed)
         for account in accounts:
             self.service.keys[f"ak-{account}"] = (f"sk-{account}", account)
         self.site = Site(Api(self.service, operator_token="operator-token"))
