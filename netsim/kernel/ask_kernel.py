@@ -14,7 +14,7 @@ import contextlib
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from netsim.controlplane.inventory import Inventory
 from netsim.kernel.namespace import inside
@@ -28,9 +28,9 @@ ETH_P_IP = 0x0800
 RECEIVE_BYTES = 1 << 22
 
 PATIENCE_S = 1.5
-"""How long what is wanted may take, longer than the kernel needs to find out that nobody has an address."""
-SILENCE_S = 0.15
-"""How long is waited for what is not wanted, after the last question."""
+"""How long what is wanted may take, longer than the kernel needs to find out that nobody has an address. A tenth of it
+is waited, at the end, for what is not wanted.
+"""
 
 _LARGEST_BUNCH_BYTES = 200_000
 
@@ -81,14 +81,17 @@ class Kernel:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def ask(self, questions: list[Question], wanted: list[Outcome], patience_s: float = PATIENCE_S) -> list[Outcome]:
+    def ask(self, questions: list[Question], wanted: list[Outcome], patience_s: float) -> list[Outcome]:
         """The outcome of each question; `wanted` is what is expected, so that nothing is waited for needlessly."""
         outcomes = Outcomes(questions)
         for bunch in self._bunches(questions):
             for k in bunch:
                 self._send(questions[k], k, outcomes)
-            self._receive(outcomes, wanted, bunch, patience_s)
-        self._receive_until(outcomes, time.monotonic() + max(SILENCE_S, patience_s / 5))
+            # That nobody has an address of its own subnet the sender finds out by itself, in its own time.
+            crossing = [k for k in bunch if wanted[k].sender != questions[k].src]
+            self._receive(outcomes, wanted, crossing, patience_s)
+        self._receive(outcomes, wanted, range(len(questions)), patience_s)
+        self._receive_until(outcomes, time.monotonic() + patience_s / 10)
         return outcomes.found
 
     # ---------------------------------------------------------------------------- sockets
@@ -133,9 +136,9 @@ class Kernel:
         except OSError as error:
             outcomes.refused(k, error.strerror or str(error))
 
-    def _receive(self, outcomes: Outcomes, wanted: list[Outcome], bunch: range, patience_s: float) -> None:
+    def _receive(self, outcomes: Outcomes, wanted: list[Outcome], numbers: Iterable[int], patience_s: float) -> None:
         deadline = time.monotonic() + patience_s
-        missing = {k for k in bunch if not _has_all(outcomes.found[k], wanted[k])}
+        missing = {k for k in numbers if not _has_all(outcomes.found[k], wanted[k])}
         while missing and (left_s := deadline - time.monotonic()) > 0:
             for fd, _ in self._poll.poll(left_s * 1000):
                 for k in self._drain(fd, outcomes):

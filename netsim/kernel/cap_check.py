@@ -11,7 +11,7 @@ only do worse, so a run that differs is made again.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,14 @@ class CapResult:
 
 
 def check_caps(
-    inventory: Inventory, seconds: float, *, journal: Journal | None = None, progress: Progress | None = None
+    inventory: Inventory,
+    seconds: float,
+    *,
+    factors: Sequence[float] = FACTORS,
+    journal: Journal | None = None,
+    progress: Progress | None = None,
 ) -> list[CapResult]:
-    """Both kinds at each factor, for each active connection; of those with the same settings, the first.
+    """UDP and TCP at each factor, for each active connection; of those with the same settings, the first.
 
     Raises:
         CapabilityError: the machine can't.
@@ -101,7 +106,7 @@ def check_caps(
         if conn.is_active:
             conns.setdefault(_settings(conn), conn)
     results: list[CapResult] = []
-    total = len(conns) * len(FACTORS) * 2
+    total = len(conns) * len(factors) * 2
     for conn in conns.values():
         network = _network_of(conn)
         name = f"crosscheck-caps-{os.getpid()}"
@@ -113,7 +118,7 @@ def check_caps(
                 with inside(deployed.namespace_of(ref)):
                     write_sysctls([("ipv4/tcp_sack", "0")])  # as emulated flows have none
             for kind in ("udp", "tcp"):
-                for factor in FACTORS:
+                for factor in factors:
                     if progress is not None:
                         progress(len(results), total)
                     results.append(_compared(network, deployed, conn, kind, factor, seconds))

@@ -18,7 +18,7 @@ from typing import Any
 from netsim.controlplane.inventory import Inventory
 from netsim.dataplane.batch import PROTO_TCP, PROTO_UDP
 from netsim.kernel.ask_engine import ask_engine
-from netsim.kernel.ask_kernel import Kernel
+from netsim.kernel.ask_kernel import PATIENCE_S, Kernel
 from netsim.kernel.ask_verifier import Verifier
 from netsim.kernel.deploy import deploy, destroy
 from netsim.kernel.journal import Journal
@@ -62,6 +62,10 @@ class Difference:
     def pair(self) -> str:
         """`shop/web-1 -> data/db-1`."""
         return f"{self.source} -> {self.target}"
+
+    def __str__(self) -> str:
+        said = "; ".join(f"{side}: {answer}" for side, answer in zip(SIDES, self.answers, strict=True))
+        return f"{self.topology}, {self.pair}, {self.what}: {said}"
 
     def to_dict(self) -> dict[str, Any]:
         """The object of the JSON output."""
@@ -167,7 +171,7 @@ class _Check:
     def _round(self, kernel: Kernel, asked: list[Question]) -> CrossCheck:
         engine = ask_engine(self._topology.inventory, self._places, asked)
         proven = [self._verifier.outcome(question) for question in asked]
-        real = kernel.ask(asked, engine)
+        real = kernel.ask(asked, engine, PATIENCE_S)
         again = [k for k, outcome in enumerate(real) if not engine[k] == proven[k] == outcome][:MAX_ASKED_AGAIN]
         if again:
             subset = kernel.ask([asked[k] for k in again], [engine[k] for k in again], PATIENCE_AGAIN_S)

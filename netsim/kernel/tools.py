@@ -63,9 +63,10 @@ class Tools:
             self._reap()
 
     def _reap(self) -> None:
-        tool, errors, process = self._running.pop(0)
+        tool, errors, process = self._running[0]
+        code = process.wait()  # NB: a signal may end this by an exception; then the process is waited for again
+        del self._running[0]
         with contextlib.closing(os.fdopen(errors, "r", encoding="utf-8", errors="replace")) as file:
-            code = process.wait()
             if code:
                 file.seek(0)
                 said = " ".join(file.read(2000).split())
