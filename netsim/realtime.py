@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -26,6 +27,10 @@ STEP_NS = 20 * NS_PER_MS
 """Longest stretch of packet time moved at once; how long depends on the traffic in it."""
 IDLE_S = 0.01
 """How often a running network is brought up to the wall when nobody asks."""
+YIELD_S = 0.001
+"""How long the thread that moves time lets callers go first, again and again while there are some."""
+FRESH_NS = NS_PER_MS
+"""Wall time for which a call takes the present as it was found by the call before."""
 MAX_SPEED = 1_000_000.0
 
 
@@ -51,10 +56,10 @@ class RealTime:
     def __init__(self, emulator: Emulator, speed: float = 1.0, wall: Callable[[], int] = time.monotonic_ns) -> None:
         self._emulator = emulator
         self._wall = wall
-        self._turn = threading.Condition()
-        self._is_held = False
-        self._callers = 0
-        self._is_stopped = False
+        self._lock = threading.Lock()
+        self._callers: deque[None] = deque()  # how many want the emulator: appending and popping need no lock
+        self._is_stopped = threading.Event()
+        self._caught_up_wall_ns = 0
         self._speed = 0.0
         self._base_packet_ns = emulator.now_ns
         self._base_wall_ns = wall()
@@ -69,10 +74,16 @@ class RealTime:
 
         Keep it short, and keep nothing of the emulator that changes.
         """
-        with self._held(is_caller=True):
+        with self._held():
             # Only one step at a time: far behind the wall, now is where packets are.
-            self._catch_up(STEP_NS)
+            if self._wall() - self._caught_up_wall_ns >= FRESH_NS:
+                self._catch_up(STEP_NS)
             return do(self._emulator)
+
+    def hold(self, do: Callable[[], R]) -> R:
+        """Run `do` between two calls, without looking at the time; its result."""
+        with self._held():
+            return do()
 
     @property
     def speed(self) -> float:
@@ -95,7 +106,7 @@ class RealTime:
         Raises:
             UsageError: not 0..1,000,000.
         """
-        with self._held(is_caller=True):
+        with self._held():
             self._catch_up(STEP_NS)
             self._set_speed(speed)
 
@@ -105,7 +116,7 @@ class RealTime:
         Raises:
             ClockError: negative.
         """
-        with self._held(is_caller=True):
+        with self._held():
             self._emulator.advance(self._emulator.now_ns + delta_ns)
             self._rebase()
 
@@ -121,32 +132,28 @@ class RealTime:
 
     def start(self) -> None:
         """Begin to follow the wall."""
-        with self._held(is_caller=True):
+        with self._held():
             self._rebase()
         self._thread = threading.Thread(target=self._run, name="netsim-realtime", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop following the wall; the emulator stays where it is."""
-        with self._turn:
-            self._is_stopped = True
-            self._turn.notify_all()
+        self._is_stopped.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
 
     def _run(self) -> None:
         try:
-            while True:
-                with self._turn:
-                    if self._is_stopped:
-                        return
-                    if self._due_ns() - self._emulator.now_ns < STEP_NS:
-                        self._turn.wait(IDLE_S)
-                    if self._is_stopped:
-                        return
-                with self._held(is_caller=False):
-                    self._catch_up(STEP_NS)
+            while not self._is_stopped.is_set():
+                is_behind = self._due_ns() - self._emulator.now_ns >= STEP_NS
+                if self._callers or not is_behind:
+                    # Callers move time too: giving them the way does not stop it.
+                    self._is_stopped.wait(YIELD_S if is_behind else IDLE_S)
+                if not self._callers:
+                    with self._lock:
+                        self._catch_up(STEP_NS)
         except BaseException as failure:
             self._failure = failure
             raise
@@ -154,26 +161,24 @@ class RealTime:
     # -- inside -----------------------------------------------------------------------------
 
     @contextmanager
-    def _held(self, *, is_caller: bool) -> Iterator[None]:
-        """The emulator for this thread alone; callers before the thread that moves time."""
-        with self._turn:
-            self._callers += is_caller
-            while self._is_held or (not is_caller and self._callers):
-                self._turn.wait()
-            self._callers -= is_caller
-            self._is_held = True
+    def _held(self) -> Iterator[None]:
+        """The emulator for this caller alone."""
+        self._callers.append(None)
+        try:
+            self._lock.acquire()
+        finally:
+            self._callers.pop()
         try:
             yield
         finally:
-            with self._turn:
-                self._is_held = False
-                self._turn.notify_all()
+            self._lock.release()
 
     def _due_ns(self) -> int:
         """Where packet time should be."""
         return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
 
     def _catch_up(self, most_ns: int) -> None:
+        self._caught_up_wall_ns = self._wall()
         now_ns = self._emulator.now_ns
         due_ns = min(self._due_ns(), now_ns + most_ns)
         if due_ns > now_ns:

@@ -15,7 +15,8 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
@@ -126,7 +127,7 @@ def parse_authorization(text: str) -> Signature:
 
 def _check_time(signature: Signature, now_ns: int) -> None:
     try:
-        moment = datetime.strptime(signature.timestamp, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        moment = datetime.fromisoformat(signature.timestamp)  # its form is checked, Z is UTC
     except ValueError:
         raise AuthError("InvalidHTTPAuthHeader", "the timestamp is no date") from None
     signed_s, now_s = int(moment.timestamp()), now_ns // NS_PER_S
@@ -173,5 +174,6 @@ def query_items(raw_query: str) -> list[tuple[bytes, bytes]]:
     return [(unquote_to_bytes(name), unquote_to_bytes(value)) for name, _, value in parts]
 
 
+@lru_cache(maxsize=1024)
 def _encode(text: bytes) -> str:
     return quote(text, safe="-._~")

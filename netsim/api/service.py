@@ -90,7 +90,8 @@ class Service:
         self._answers: dict[tuple[str, str], Answer] = self.database.answers()
         self.keys = self.database.keys()
         self._events_recorded = len(self.database.events())
-        self._progress = threading.Condition()
+        lock = threading.Lock()
+        self._progress, self._to_write = threading.Condition(lock), threading.Condition(lock)
         self._is_closing = False
         self.failure: BaseException | None = None
         if journal.version == 0 and start.edits:
@@ -109,7 +110,7 @@ class Service:
         self.history.close()
         with self._progress:
             self._is_closing = True
-            self._progress.notify_all()
+            self._to_write.notify()
         self._writer.join()
         self.database.close()
 
@@ -253,10 +254,11 @@ class Service:
 
     def _wait_for(self, recorded: int) -> None:
         """Until so many records are on disk."""
-        with self._progress:
-            self._progress.notify_all()
-            while self.failure is None and self._journal.written < recorded:
-                self._progress.wait()
+        if self._journal.written < recorded:
+            with self._progress:
+                self._to_write.notify()
+                while self.failure is None and self._journal.written < recorded:
+                    self._progress.wait()
         self._check()
 
     def _write(self) -> None:
@@ -265,9 +267,9 @@ class Service:
                 while self._journal.written == self._journal.recorded:
                     if self._is_closing:
                         return
-                    self._progress.wait()
+                    self._to_write.wait()
             # What was recorded meanwhile goes along: one visit to the disk for all who wait.
-            records = self.real.call(lambda _: self._journal.take_pending())
+            records = self.real.hold(self._journal.take_pending)
             try:
                 self._journal.write(records)
             except BaseException as failure:  # noqa: BLE001 - told to everybody who waits

@@ -111,6 +111,9 @@ class UrlTable:
 
     def __init__(self, operations: tuple[Operation, ...]) -> None:
         self._rows = [(_pattern(operation.path), operation) for operation in operations]
+        self._by_shape: dict[tuple[int, str], list[tuple[re.Pattern[str], Operation]]] = {}
+        for row in self._rows:
+            self._by_shape.setdefault(_shape(row[1].path), []).append(row)
         self._flags = {operation.flag for operation in operations if operation.flag}
 
     def find(self, method: str, path: str, query: dict[str, str]) -> Match:
@@ -119,7 +122,9 @@ class UrlTable:
         Raises:
             HttpError: no such path (or version of it), no such method there, or two flags at once.
         """
-        matched = [(found, row) for pattern, row in self._rows if (found := pattern.fullmatch(path))]
+        # Rows of other first parts and lengths can't match: most of them.
+        rows = self._by_shape.get(_shape(path), ())
+        matched = [(found, row) for pattern, row in rows if (found := pattern.fullmatch(path))]
         if not matched:
             version = re.match(r"/v\d+/", path)
             is_known = version is None or any(row.path.startswith(version[0]) for _, row in self._rows)
@@ -135,6 +140,12 @@ class UrlTable:
             if row.flag == flag:
                 return Match(row, found.groupdict())
         raise HttpError("BadRequest", f"{flag or 'a request without flag'} is no operation of {path[:100]!r}")
+
+
+def _shape(path: str) -> tuple[int, str]:
+    """How many parts a path has, and the first two of them: no operation takes those as parameters."""
+    parts = path.split("/", 3)
+    return path.count("/"), "/".join(parts[1:3])
 
 
 def _pattern(path: str) -> re.Pattern[str]:
