@@ -62,7 +62,7 @@ STEP_NS = 100 * NS_PER_MS
 COMPILE_AT_EVENTS = 1_500_000
 COMPILE_AT_EVENTS_WHEN_CACHED = 150_000
 """Runs with more expected events use compiled kernels: plain ones do some 90,000 a second,
-compiling takes half a minute once, loading what an earlier run compiled one second."""
+compiling takes a minute once, loading what an earlier run compiled one second."""
 
 
 class Emulator:

@@ -67,7 +67,7 @@ def test_no_topology_cares_where_it_is_cut(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", TOPOLOGIES)
 def test_compiled_kernels_give_the_same_bytes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling takes half a minute, the first time of these sources."""
+    """Compiling takes a minute, the first time of these sources."""
     monkeypatch.setattr(jit, "has_cache", lambda: False)  # else the plain run would not be one
     plain = load(name)
     assert run_cut(name, 1.25, seed=3, is_compiled=True) == json.dumps(plain.run(1.25).to_dict())

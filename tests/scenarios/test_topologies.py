@@ -41,7 +41,7 @@ FILES = sorted((ROOT / "topologies").glob("*.netsim.yaml"))
 
 @pytest.fixture(autouse=True)
 def plain_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These runs take a second plain; compiling would take half a minute, and give the same bytes."""
+    """These runs take a second plain; compiling would take a minute, and give the same bytes."""
     monkeypatch.setattr(jit, "has_cache", lambda: False)
 
 
