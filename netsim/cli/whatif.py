@@ -35,16 +35,18 @@ KINDS = {
 @click.option("--port", metavar="PROTO/PORT", help="With FROM and TO: a port that must answer, like tcp/443.")
 @click.option("--each-connection-down", is_flag=True, help="Rank the connections by the pairs lost without each.")
 def command(settings: Settings, words: tuple[str, ...], port: str | None, each_connection_down: bool) -> int:
-    r"""Say which pairs a change would disconnect or connect; the file stays as it is.
+    """Say which pairs a change would disconnect or connect; the file stays as it is.
 
     \b
     CHANGE is one of, and there may be several:
-      down=PEER       a connection carries nothing       gone=VPC      a VPC with all in it is gone
-      add=VPC,SOURCE,DESTINATION,NEXT_HOP                remove=VPC,SOURCE,DESTINATION      a rule
-      relay=VPC,on    the relay role of a VPC (on, off)
+      down=PEER                            a connection carries nothing
+      gone=VPC                             a VPC with all in it is gone
+      add=VPC,SOURCE,DESTINATION,NEXT_HOP  a rule
+      remove=VPC,SOURCE,DESTINATION        a rule
+      relay=VPC,on                         the relay role of a VPC (on, off)
 
     With FROM and TO: only their answer, before and after. Exits 1 if a pair is lost, or not reachable after.
-    """
+    """  # noqa: D301 - click's mark for a block is the character itself
     changes = [word for word in words if word.partition("=")[0] in KINDS and "=" in word]
     ends = [word for word in words if word not in changes]
     if each_connection_down and words:

@@ -10,6 +10,7 @@ import pytest
 
 import netsim
 from netsim.cli.main import main
+from netsim.cli.whatif import KINDS
 from netsim.controlplane.edit import CreateRoute
 from tests.cli_process import ROOT, RunCli
 
@@ -79,6 +80,12 @@ def test_mistakes_end_in_one_line(args: list[str], code: int, line: str, capsys:
     printed = capsys.readouterr()
     assert (printed.out, printed.err.count("\n")) == ("", 1)
     assert printed.err.removeprefix("netsim: ").startswith(line)
+
+
+def test_help_has_a_line_for_each_change(capsys: Capsys) -> None:
+    assert main(["whatif", "--help"]) == 0
+    lines = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ")]
+    assert lines == [*KINDS.values()]
 
 
 def test_whatif_asks_for_a_port_too(capsys: Capsys) -> None:
