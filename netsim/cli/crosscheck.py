@@ -55,6 +55,13 @@ SOME = click.IntRange(1, 1_000_000)
     help=f"N random route tables, {LOOKUPS} lookups each ({DEFAULT_TABLES} if N is left out).",
 )
 @click.option(
+    "--pairs",
+    "most_pairs",
+    type=SOME,
+    metavar="N",
+    help="Of FILE: at most N pairs, chosen by --seed (default: 20,000).",
+)
+@click.option(
     "--caps", "has_caps", is_flag=True, help="What UDP and TCP get through FILE's caps at 0.5, 1 and 1.6 times."
 )
 @click.option(
@@ -71,6 +78,7 @@ def command(
     file: str | None,
     n_random: int | None,
     n_tables: int | None,
+    most_pairs: int | None,
     has_caps: bool,
     seconds: float,
     out: Path | None,
@@ -92,7 +100,7 @@ def command(
     document: dict[str, object] = {}
     agrees = True
     if topology is not None:
-        checked = _on_file(settings, topology)
+        checked = _on_file(settings, topology, most_pairs)
         agrees = not checked.differences
         document["topology"] = check_as_json(checked)
         if not settings.is_json:
@@ -126,11 +134,11 @@ def _stop(number: int, frame: object) -> None:
     sys.exit(128 + number)
 
 
-def _on_file(settings: Settings, topology: Topology) -> CrossCheck:
-    from netsim.kernel.crosscheck import check_topology
+def _on_file(settings: Settings, topology: Topology, most_pairs: int | None) -> CrossCheck:
+    from netsim.kernel.crosscheck import MOST_PAIRS, check_topology
 
     with Progress(settings, "packets") as progress:
-        return check_topology(topology, progress=progress)
+        return check_topology(topology, most_pairs=most_pairs or MOST_PAIRS, progress=progress)
 
 
 def _on_caps(settings: Settings, topology: Topology, seconds: float) -> list[CapResult]:

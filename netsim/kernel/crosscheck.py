@@ -26,7 +26,7 @@ from netsim.kernel.places import Places
 from netsim.kernel.plan import Plan
 from netsim.kernel.planner import plan
 from netsim.kernel.question import MAX_QUESTIONS, OPEN_PORT, Outcome, Question
-from netsim.kernel.questions import questions
+from netsim.kernel.questions import pairs, questions
 from netsim.kernel.random_topology import random_topology
 from netsim.prefix import format_addr
 from netsim.topology_file import Topology
@@ -35,6 +35,8 @@ from netsim.verify.network import Network
 Progress = Callable[[int, int], None]
 
 SIDES = ("engine", "verifier", "kernel")
+MOST_PAIRS = 20_000
+"""Some minutes."""
 PATIENCE_AGAIN_S = 3.0
 MAX_ASKED_AGAIN = 200
 """More differences than that are no accident."""
@@ -103,15 +105,27 @@ class CrossCheck:
 
 
 def check_topology(
-    topology: Topology, *, seed: int | None = None, journal: Journal | None = None, progress: Progress | None = None
+    topology: Topology,
+    *,
+    seed: int | None = None,
+    most_pairs: int = MOST_PAIRS,
+    journal: Journal | None = None,
+    progress: Progress | None = None,
 ) -> CrossCheck:
     """Compare on one network, which is built and taken away again; needs what `deploy` needs.
+
+    Args:
+        topology: the network.
+        seed: what it was made from; None for a file.
+        most_pairs: of more, so many are chosen by the topology's seed.
+        journal: where deployments are written down.
+        progress: called with (questions done, of how many).
 
     Raises:
         CapabilityError: the machine can't.
     """
     with _deployed(topology.inventory, journal or Journal()) as places:
-        return _Check(topology, seed, places, progress).result()
+        return _Check(topology, seed, places, progress).result(most_pairs)
 
 
 def check_random(
@@ -156,9 +170,11 @@ class _Check:
         self._verifier = Verifier(network, places)
         self._names = {instance.addr: places.instances[instance.id] for instance in inventory.instances.values()}
 
-    def result(self) -> CrossCheck:
+    def result(self, most_pairs: int) -> CrossCheck:
         found = CrossCheck(topologies=1)
-        wanted = questions(self._topology.inventory, self._verifier.hops_between)
+        inventory = self._topology.inventory
+        between = pairs(inventory, most_pairs, self._topology.seed)
+        wanted = questions(inventory, between, self._verifier.hops_between)
         asked = [question for question in wanted if not self._verifier.is_refused_in_pieces(question)]
         # In rounds of whole pairs: a question's number has 16 bits.
         with Kernel(self._topology.inventory, self._places) as kernel:
@@ -178,14 +194,14 @@ class _Check:
             for k, outcome in zip(again, subset, strict=True):
                 real[k] = outcome
         sides = (engine, proven, real)
-        pairs = _pairs(asked)
+        groups = _groups(asked)
         differences = [
             self._difference(asked[k], asked[k].words, tuple(str(side[k]) for side in sides))
             for k in range(len(asked))
             if not engine[k] == proven[k] == real[k] and not asked[k].is_on_the_way
         ]
         verdicts: dict[str, int] = {}
-        for numbers in pairs:
+        for numbers in groups:
             question = asked[numbers[0]]
             said = tuple(self._verdict(question, side[numbers[0]]) for side in sides)
             verdicts[said[0]] = verdicts.get(said[0], 0) + 1
@@ -198,7 +214,7 @@ class _Check:
         answers: dict[str, int] = {}
         for outcome in engine:
             answers[outcome.answer or "silence"] = answers.get(outcome.answer or "silence", 0) + 1
-        return CrossCheck(0, len(pairs), len(asked), verdicts, answers, tuple(differences))
+        return CrossCheck(0, len(groups), len(asked), verdicts, answers, tuple(differences))
 
     def _verdict(self, question: Question, outcome: Outcome) -> str:
         """As `netsim reach` would call what became of the echo request."""
@@ -218,14 +234,14 @@ class _Check:
 
 def _rounds(asked: list[Question]) -> Iterator[tuple[int, int]]:
     first = 0
-    for numbers in _pairs(asked):
+    for numbers in _groups(asked):
         if numbers.stop - first > MAX_QUESTIONS:
             yield first, numbers.start
             first = numbers.start
     yield first, len(asked)
 
 
-def _pairs(asked: list[Question]) -> list[range]:
+def _groups(asked: list[Question]) -> list[range]:
     """The questions of each pair; they stand together."""
     starts = [
         k

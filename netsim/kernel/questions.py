@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
 
 from netsim.controlplane.inventory import Inventory
 from netsim.kernel.question import BIG_BYTES, Question
@@ -27,33 +29,45 @@ def targets(inventory: Inventory) -> list[int]:
     return sorted({dst for dst in found if 1 <= dst >> 24 < 224 and dst >> 24 != 127})
 
 
-def questions(inventory: Inventory, hops_between: Callable[[str, int], int]) -> Iterator[Question]:
-    """All of them, those of a pair together.
+def pairs(inventory: Inventory, most: int, seed: int) -> list[tuple[str, int]]:
+    """(id of an instance, address), sorted: all, or `most` of them, chosen by the seed."""
+    found = []
+    for source_id, source in inventory.instances.items():
+        home = inventory.subnets[source.subnet_id].cidr
+        # To itself, and to the edges of its own subnet, is a matter of the instance's own system.
+        local = (source.addr, home.first, home.last)
+        found += [(source_id, dst) for dst in targets(inventory) if dst not in local]
+    if len(found) <= most:
+        return found
+    chosen = np.random.Generator(np.random.PCG64(seed)).choice(len(found), most, replace=False)
+    return [found[k] for k in sorted(chosen.tolist())]
+
+
+def questions(
+    inventory: Inventory, between: Iterable[tuple[str, int]], hops_between: Callable[[str, int], int]
+) -> Iterator[Question]:
+    """All questions about these pairs, those of a pair together.
 
     To each address an echo request, UDP to a closed port, and the same with each TTL that ends on the way. To those
     that somebody has also UDP to an open port, TCP to both, and UDP as large as usual packets are, with and without DF.
 
     Args:
         inventory: read only.
+        between: the pairs.
         hops_between: (id of an instance, address): how many routers forward on the way.
     """
     owned = {instance.addr for instance in inventory.instances.values()}
     owned |= {subnet.router_addr for subnet in inventory.subnets.values()}
-    for source_id, source in inventory.instances.items():
-        home = inventory.subnets[source.subnet_id].cidr
-        for dst in targets(inventory):
-            # To itself, and to the edges of its own subnet, is a matter of the instance's own system.
-            if dst in (source.addr, home.first, home.last):
-                continue
-            src = source.addr
-            yield Question(source_id, src, dst, "icmp")
-            yield Question(source_id, src, dst, "udp")
-            for ttl in range(1, min(MAX_HOPS, hops_between(source_id, dst) + 1) + 1):
-                yield Question(source_id, src, dst, "udp", ttl=ttl)
-            if dst not in owned:
-                continue
-            yield Question(source_id, src, dst, "udp", is_open=True)
-            for is_open in (False, True):
-                yield Question(source_id, src, dst, "tcp", is_open)
-            for df in (False, True):
-                yield Question(source_id, src, dst, "udp", size_bytes=BIG_BYTES, df=df)
+    for source_id, dst in between:
+        src = inventory.instances[source_id].addr
+        yield Question(source_id, src, dst, "icmp")
+        yield Question(source_id, src, dst, "udp")
+        for ttl in range(1, min(MAX_HOPS, hops_between(source_id, dst) + 1) + 1):
+            yield Question(source_id, src, dst, "udp", ttl=ttl)
+        if dst not in owned:
+            continue
+        yield Question(source_id, src, dst, "udp", is_open=True)
+        for is_open in (False, True):
+            yield Question(source_id, src, dst, "tcp", is_open)
+        for df in (False, True):
+            yield Question(source_id, src, dst, "udp", size_bytes=BIG_BYTES, df=df)

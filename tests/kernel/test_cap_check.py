@@ -7,7 +7,7 @@ import pytest
 from netsim.kernel.cap_check import FAST_RATE_TOLERANCE, LOSS_TOLERANCE, RATE_TOLERANCE, CapResult, check_caps
 from netsim.kernel.journal import Journal
 from tests.clouds import two_vpcs
-from tests.kernel.bench import Bench
+from tests.kernel.bench import SHOP, Bench
 
 SECONDS = 1.5
 
@@ -44,9 +44,7 @@ def test_what_is_near_enough() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("real_kernel")
 def test_the_command_prints_both_sides(bench: Bench) -> None:
-    file = bench.folder / "x.netsim.yaml"
-    bench("new", "--template", "two-vpcs", file)
-    done = bench("crosscheck", file, "--caps", "--seconds", "0.5", "--json")
+    done = bench("crosscheck", SHOP, "--caps", "--seconds", "0.5", "--json")
     assert done.code in (0, 1), done
     assert [(each["kind"], each["factor"]) for each in done.json["caps"]] == [
         (kind, factor) for kind in ("udp", "tcp") for factor in (0.5, 1.0, 1.6)

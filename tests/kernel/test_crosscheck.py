@@ -67,6 +67,19 @@ def test_random_topologies_have_every_trap() -> None:
     assert {vpc.relay for inventory in inventories for vpc in inventory.vpcs.values()} == {True, False}
 
 
+@pytest.mark.netns
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_kernel")
+def test_how_many_are_asked_at_once_changes_nothing(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = check_topology(small(), journal=journal)
+    monkeypatch.setattr(crosscheck, "MAX_QUESTIONS", 100)
+    parts = check_topology(small(), journal=journal)
+    assert not whole.differences
+    assert parts == whole
+    some = check_topology(small(), most_pairs=10, journal=journal)
+    assert some.pairs == 10 and not some.differences
+
+
 # ------------------------------------------------------------------------- it finds what is wrong
 
 
@@ -92,6 +105,11 @@ def small() -> Topology:
         e.CreatePeerConn("shop", "hub", 100, "shop-hub", "to-hub", "to-shop", mtu_bytes=1400),
         e.CreatePeerConn("hub", "data", 100, "hub-data", "to-data", "to-hub"),
         e.CreatePeerConn("data", "end", 100, "data-end", "to-end", "to-data"),
+        e.CreateVpc("far", "gz", "10.9.0.0/16", "acme"),
+        e.CreateSubnet("far", "y", "10.9.0.0/24"),
+        e.CreatePeerConn("shop", "far", 100, "shop-far", "to-far", "to-shop", state="expired", payment="prepaid"),
+        e.CreateRoute("shop", "0.0.0.0/0", "10.9.0.0/16", "to-far"),
+        e.CreateRoute("far", "0.0.0.0/0", "192.168.0.0/16", "to-shop"),
         e.CreateRoute("shop", "0.0.0.0/0", "10.0.0.0/8", "to-hub"),
         e.CreateRoute("shop", "0.0.0.0/0", "10.1.0.0/16", "to-hub"),
         e.CreateRoute("shop", "192.168.1.0/24", "10.0.0.0/8", "blackhole"),
