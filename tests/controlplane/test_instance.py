@@ -69,7 +69,9 @@ def test_listen_takes_words_and_pairs_and_keeps_them_in_order(cloud: Inventory) 
     "item", ["tcp", "tcp/0", "tcp/65536", "icmp/1", "tcp/８０", "tcp/-1", (1, 5), 80, (6, True), None]
 )
 def test_other_ports_are_refused(cloud: Inventory, item: str) -> None:
-    with pytest.raises(InvalidError, match=r"accepted tcp/PORT, udp/PORT or tcp/PORT/echo with a port 1..65535") as refusal:
+    with pytest.raises(
+        InvalidError, match=r"accepted tcp/PORT, udp/PORT or tcp/PORT/echo with a port 1..65535"
+    ) as refusal:
         cloud.apply(CreateInstance("new", "shop/web", listen=[item]))
     assert refusal.value.field == "listen"
 

@@ -7,6 +7,7 @@ import pytest
 from netsim.dataplane import row, state
 from netsim.dataplane.batch import DF, PROTO_ICMP, PROTO_UDP, pack_icmp, pack_ports
 from netsim.dataplane.engine import Engine
+from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
 from netsim.traffic.arrivals import BLOCK
 from netsim.traffic.flow import FIRST_SOURCE_PORT, FlowSpec
@@ -59,7 +60,7 @@ def test_a_flow_is_described_to_the_engine_as_its_spec_says(engine: Engine) -> N
 def test_its_bytes_are_those_of_its_rows(engine: Engine, kind: str) -> None:
     """Whoever renders packet 3 gets what the engine says of packet 3."""
     flow = start(engine, spec(kind=kind), index=6)
-    assert flow.packets is not None
+    assert isinstance(flow.packets, FlowPackets)
     flow.feed(engine, 3 * NS_PER_MS + 1)
     engine.advance(3 * NS_PER_MS + 1)
     (there,) = [p for p in engine.packets_in_flight() if p[row.SEQ] == 3]
@@ -73,7 +74,12 @@ def test_its_bytes_are_those_of_its_rows(engine: Engine, kind: str) -> None:
 def test_flows_have_identifiers_and_ports_of_their_own(engine: Engine) -> None:
     made = [start(engine, spec(kind=kind), index).packets for index, kind in enumerate(("udp", "udp", "icmp", "icmp"))]
     assert len({packets.src_port for packets in made if packets}) == 4
-    assert [packets.proto for packets in made if packets] == [PROTO_UDP, PROTO_UDP, PROTO_ICMP, PROTO_ICMP]
+    assert [packets.proto for packets in made if isinstance(packets, FlowPackets)] == [
+        PROTO_UDP,
+        PROTO_UDP,
+        PROTO_ICMP,
+        PROTO_ICMP,
+    ]
 
 
 def test_only_the_blocks_that_are_needed_are_fed(engine: Engine) -> None:

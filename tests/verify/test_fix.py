@@ -122,7 +122,9 @@ def test_a_rule_for_just_this_pair_is_turned() -> None:
     inventory = two_vpcs()
     inventory.apply(CreateRoute("shop", "192.168.0.10/32", "10.1.0.20/32", "gateway:internet"))
     (fix,) = ask(inventory, "web-1", "db-1").fixes
-    assert fix.commands == ("netsim route update --vpc shop --source 192.168.0.10/32 --destination 10.1.0.20/32 --next-hop int-shop",)
+    assert fix.commands == (
+        "netsim route update --vpc shop --source 192.168.0.10/32 --destination 10.1.0.20/32 --next-hop int-shop",
+    )
     assert follow(inventory, "web-1", "db-1") == [fix.text]
 
 
@@ -148,7 +150,9 @@ def test_a_closed_port_is_to_be_opened() -> None:
     inventory = two_vpcs()
     assert follow(inventory, "web-1", "db-1", (6, 443)) == ["on db-1: listen on tcp/443"]
     assert ask(inventory, "web-1", "db-1", (6, 5432)).is_reachable
-    assert ask(inventory, "web-1", "10.1.0.1", (6, 443)).fixes[0].text.startswith("the router of data listens on no port")
+    assert (
+        ask(inventory, "web-1", "10.1.0.1", (6, 443)).fixes[0].text.startswith("the router of data listens on no port")
+    )
 
 
 def test_an_address_that_nobody_has_gets_an_instance() -> None:
