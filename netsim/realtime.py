@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from netsim.emulator import Emulator
-from netsim.errors import UsageError
+from netsim.errors import NetsimError, UsageError
 from netsim.units import NS_PER_MS
 
 R = TypeVar("R")
@@ -32,6 +32,10 @@ YIELD_S = 0.001
 FRESH_NS = NS_PER_MS
 """Wall time for which a call takes the present as it was found by the call before."""
 MAX_SPEED = 1_000_000.0
+
+
+class BusyError(NetsimError):
+    """Whoever must not wait would have to; ask again from a thread that may."""
 
 
 def check_speed(speed: float) -> None:
@@ -79,6 +83,21 @@ class RealTime:
             if self._wall() - self._caught_up_wall_ns >= FRESH_NS:
                 self._catch_up(STEP_NS)
             return do(self._emulator)
+
+    def try_call(self, do: Callable[[Emulator], R]) -> R:
+        """Like `call`, for who must not wait.
+
+        Raises:
+            BusyError: the emulator is at work for somebody else; nothing was done.
+        """
+        if not self._lock.acquire(blocking=False):
+            raise BusyError("the network is at work")
+        try:
+            if self._wall() - self._caught_up_wall_ns >= FRESH_NS:
+                self._catch_up(STEP_NS)
+            return do(self._emulator)
+        finally:
+            self._lock.release()
 
     def hold(self, do: Callable[[], R]) -> R:
         """Run `do` between two calls, without looking at the time; its result."""

@@ -1,7 +1,7 @@
 """A request's way: match, authenticate, decode, handle, encode.
 
-An ASGI application of starlette's requests and responses; handlers are plain functions run in threads,
-since a change waits for the disk. Who is let in is decided on the bytes that came in (`auth.py`), and the
+An ASGI application of starlette's requests and responses; handlers are plain functions, and the answer to a
+change waits for the disk. Who is let in is decided on the bytes that came in (`auth.py`), and the
 same bytes are what handlers get: there is no second reading of path or query.
 """
 
@@ -26,12 +26,16 @@ from netsim.api.own.operator import check_token
 from netsim.api.region import region_of
 from netsim.api.service import Service
 from netsim.api.url_table import OPERATIONS, UrlTable, own_operations
+from netsim.realtime import BusyError
+from netsim.store.database import StoreError
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
 JSON = "application/json;charset=UTF-8"
 MAX_HEAD_BYTES = 32 * 1024
+QUICK_PATHS = ("/v1/", "/v2/")
+"""Of operations that read or change the network once and do nothing else: these may be begun anew."""
 DRAINED_BODIES = 8
 OPERATOR_PATH = "/netsim/v1/operator/"
 LOG = logging.getLogger("netsim.api")
@@ -72,8 +76,24 @@ class Api:
             answer = answer_to(error)
             response = _error_response(answer, request_id)
         else:
-            response = await run_in_threadpool(self._handle, request, body, request_id)
+            response = await self._respond(request, body, request_id)
         await response(scope, receive, send)
+
+    async def _respond(self, request: HttpRequest, body: bytes, request_id: str) -> Response:
+        """Handle it here if that takes no waiting, which is nearly always so, else in a thread."""
+        if request.scope["path"].startswith(QUICK_PATHS):
+            try:
+                response, owed = self.service.without_waiting(lambda: self._handle(request, body, request_id))
+            except BusyError:
+                pass
+            else:
+                try:
+                    await self.service.durable(owed)
+                except StoreError as error:
+                    LOG.exception("request failed", extra={"request_id": request_id})
+                    return _error_response(answer_to(error), request_id)
+                return response
+        return await run_in_threadpool(self._handle, request, body, request_id)
 
     def _handle(self, request: HttpRequest, body: bytes, request_id: str) -> Response:
         started_ns = time.perf_counter_ns()
@@ -92,6 +112,8 @@ class Api:
             call = Call(self.service, account, region, signed.method, path, match.params, query, parse_object(body))
             reply = match.operation.handler(call)
             response = Response(reply.body, reply.status, media_type=None, headers={"Content-Type": JSON})
+        except BusyError:
+            raise
         except Exception as error:
             answer = answer_to(error, conflict_code)
             if answer.status >= 500:

@@ -14,8 +14,10 @@ be started anew.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -92,6 +94,10 @@ class Service:
         self._events_recorded = len(self.database.events())
         lock = threading.Lock()
         self._progress, self._to_write = threading.Condition(lock), threading.Condition(lock)
+        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._hurried = 0
+        """The thread that must not wait, while it is in `without_waiting`."""
+        self._owed = 0
         self._is_closing = False
         self.failure: BaseException | None = None
         if journal.version == 0 and start.edits:
@@ -126,7 +132,7 @@ class Service:
         def do(emulator: Emulator) -> tuple[R, int]:
             return look(emulator), self._journal.recorded
 
-        found, recorded = self.real.call(do)
+        found, recorded = self._call(do)
         self._wait_for(recorded)
         return found
 
@@ -173,9 +179,40 @@ class Service:
             return Changed(result, None), journal.recorded
 
         self._check()
-        changed, recorded = self.real.call(do)
+        changed, recorded = self._call(do)
         self._wait_for(recorded)
         return changed
+
+    def without_waiting(self, do: Callable[[], R]) -> tuple[R, int]:
+        """Run `do`, which makes one read or change, on this thread, and wait neither for others nor for the disk.
+
+        Its result, and what `durable` must be awaited with before anybody is told.
+
+        Raises:
+            BusyError: it would have to wait for others; nothing was done.
+        """
+        self._hurried, self._owed = threading.get_ident(), 0
+        try:
+            return do(), self._owed
+        finally:
+            self._hurried = 0
+
+    async def durable(self, recorded: int) -> None:
+        """Until so many records are on disk.
+
+        Raises:
+            StoreError: the disk failed.
+        """
+        while self.failure is None and self._journal.written < recorded:
+            loop = asyncio.get_running_loop()
+            future = loop.create_future()
+            with self._progress:
+                if self.failure is not None or self._journal.written >= recorded:
+                    break
+                self._waiting.append((loop, future))
+                self._to_write.notify()
+            await future
+        self._check()
 
     def put_key(self, access_key: str, secret_key: str, account: str) -> None:
         """Let an account in with a key, durably; a new account is made.
@@ -252,8 +289,15 @@ class Service:
         if self.failure is not None:
             raise StoreError(f"the database failed, start the server anew: {self.failure}")
 
+    def _call(self, do: Callable[[Emulator], R]) -> R:
+        is_hurried = threading.get_ident() == self._hurried
+        return self.real.try_call(do) if is_hurried else self.real.call(do)
+
     def _wait_for(self, recorded: int) -> None:
-        """Until so many records are on disk."""
+        """Until so many records are on disk; who does not wait is told how many."""
+        if threading.get_ident() == self._hurried:
+            self._owed = recorded
+            return
         if self._journal.written < recorded:
             with self._progress:
                 self._to_write.notify()
@@ -276,5 +320,14 @@ class Service:
                 self.failure = failure
             with self._progress:
                 self._progress.notify_all()
+                waiting, self._waiting = self._waiting, []
+            for loop, future in waiting:
+                with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is there to be told
+                    loop.call_soon_threadsafe(_wake, future)
             if self.failure is not None:
                 return
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
