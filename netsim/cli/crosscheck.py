@@ -34,7 +34,7 @@ DEFAULT_NETWORKS, DEFAULT_TABLES, LOOKUPS = 100, 2000, 200
 SOME = click.IntRange(1, 1_000_000)
 
 
-@subcommand("crosscheck", example="sudo netsim crosscheck --random 10 --seed 7")
+@subcommand("crosscheck", example="netsim crosscheck --random 10 --seed 7")
 @click.argument("file", required=False)
 @click.option(
     "--random",

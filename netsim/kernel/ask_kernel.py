@@ -84,12 +84,14 @@ class Kernel:
     def ask(self, questions: list[Question], wanted: list[Outcome], patience_s: float) -> list[Outcome]:
         """The outcome of each question; `wanted` is what is expected, so that nothing is waited for needlessly."""
         outcomes = Outcomes(questions)
+        waits_s = patience_s
         for bunch in self._bunches(questions):
             for k in bunch:
                 self._send(questions[k], k, outcomes)
             # That nobody has an address of its own subnet the sender finds out by itself, in its own time.
             crossing = [k for k in bunch if wanted[k].sender != questions[k].src]
-            self._receive(outcomes, wanted, crossing, patience_s)
+            if not self._receive(outcomes, wanted, crossing, waits_s):
+                waits_s = max(waits_s / 2, patience_s / 10)  # where much is wrong, not each bunch gets all the time
         self._receive(outcomes, wanted, range(len(questions)), patience_s)
         self._receive_until(outcomes, time.monotonic() + patience_s / 10)
         return outcomes.found
@@ -136,7 +138,8 @@ class Kernel:
         except OSError as error:
             outcomes.refused(k, error.strerror or str(error))
 
-    def _receive(self, outcomes: Outcomes, wanted: list[Outcome], numbers: Iterable[int], patience_s: float) -> None:
+    def _receive(self, outcomes: Outcomes, wanted: list[Outcome], numbers: Iterable[int], patience_s: float) -> bool:
+        """Wait for what is wanted of these questions; whether it all came."""
         deadline = time.monotonic() + patience_s
         missing = {k for k in numbers if not _has_all(outcomes.found[k], wanted[k])}
         while missing and (left_s := deadline - time.monotonic()) > 0:
@@ -144,6 +147,7 @@ class Kernel:
                 for k in self._drain(fd, outcomes):
                     if k in missing and _has_all(outcomes.found[k], wanted[k]):
                         missing.discard(k)
+        return not missing
 
     def _receive_until(self, outcomes: Outcomes, deadline: float) -> None:
         while (left_s := deadline - time.monotonic()) > 0:

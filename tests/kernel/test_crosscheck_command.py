@@ -115,10 +115,10 @@ def test_a_difference_is_exit_code_1_and_its_network_is_written(bench: Bench) ->
     fake = bench.folder / "bin" / "nft"
     fake.write_text(f"#!/bin/sh\nsed 's/reject with.*/drop/' | {real} -f -\n")
     fake.chmod(0o755)
-    done = bench("crosscheck", "--random", "1", "--seed", "2", "--out", "differ", env=env)
+    done = bench("crosscheck", "--random", "1", "--seed", "49", "--out", "differ", env=env)
     assert done.code == 1, done
-    assert "DIFFERS" in done.stdout and "again     netsim crosscheck --random 1 --seed 2" in done.stdout
-    path = bench.folder / "differ" / "random-2.netsim.yaml"
+    assert "DIFFERS" in done.stdout and "again     netsim crosscheck --random 1 --seed 49" in done.stdout
+    path = bench.folder / "differ" / "random-49.netsim.yaml"
     assert f"written: {path.relative_to(bench.folder)}" in done.stderr
     assert bench("validate", path).code == 0
     again = bench("crosscheck", path, env=env)
