@@ -91,6 +91,17 @@ class Attachment:
                 self.emulator.engine.tap_instance(self._inst, False)
             for port in self._ports:
                 port.end()
+            readers = {port.reader for port in self._ports}
+        self._await_ends(readers)
+
+    def _await_ends(self, readers: set[threading.Thread | None]) -> None:
+        """Let threads that read come to their end of file: an automaton that the end of the program
+        overtakes is one that scapy waits for without end.
+        """
+        give_up = time.monotonic() + READERS_S
+        for thread in readers - {self.owner, threading.current_thread()}:
+            if thread is not None:
+                thread.join(max(give_up - time.monotonic(), 0))
 
     # -- ports ----------------------------------------------------------------------------
 

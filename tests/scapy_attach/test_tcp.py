@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -143,3 +144,19 @@ def test_two_clients_at_once(lab: Lab) -> None:
         assert [received(link, 100) for link in links] == [b"0" * 100, b"1" * 100]
         for link in links:
             link.close()
+
+
+def test_a_program_that_leaves_its_client_open_ends(tmp_path: Path) -> None:
+    program = tmp_path / "leaves_open.py"
+    program.write_text(
+        "import netsim\n"
+        "from scapy.layers.inet import TCP_client\n"
+        "from scapy.packet import Raw\n"
+        "from tests.clouds import DB_1, two_vpc_lab\n"
+        "with netsim.scapy.attach(two_vpc_lab(), 'web-1'):\n"
+        "    link = TCP_client.tcplink(Raw, DB_1, 5432)\n"
+        "    link.send(Raw(b'x'))\n"
+    )
+    root = str(Path(__file__).parents[2])
+    ended = subprocess.run([sys.executable, str(program)], env={"PYTHONPATH": root}, timeout=60, check=False)
+    assert ended.returncode == 0
