@@ -199,7 +199,7 @@ def _share(network: Network, demand: Demand, level: Fraction, cap: Cap | None) -
         return Share(name, rate_bps, DEMAND, "", None)
     kind, number = cap
     if kind == INTERFACE:
-        return Share(name, rate_bps, INTERFACE, network.instance_name(number), None)
+        return Share(name, rate_bps, INTERFACE, network.instance_name(network.instance_ids[number]), None)
     conn_id, side = network.link_names[number]
     conn = network.inventory.peer_conns[conn_id]
     near, far = conn.side(side).vpc_id, conn.side_beyond(conn.side(side).vpc_id).vpc_id

@@ -33,7 +33,8 @@ class Endpoint(NamedTuple):
 def instance_endpoint(network: Network, instance_id: str) -> Endpoint:
     """The endpoint that is an instance."""
     instance = network.inventory.instances[instance_id]
-    return Endpoint(instance.name, instance.addr, network.node_of[instance.vpc_id], network.inst_of[instance_id])
+    name, inst = network.instance_name(instance_id), network.inst_of[instance_id]
+    return Endpoint(name, instance.addr, network.node_of[instance.vpc_id], inst)
 
 
 def sources(network: Network, ref: str) -> tuple[Endpoint, ...]:

@@ -6,6 +6,7 @@ own is `Network(emulator.fib, emulator.compiler, emulator.inventory)`, the very 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -73,9 +74,18 @@ class Network:
         """The name of the VPC with this number."""
         return self.inventory.vpcs[self.vpc_ids[node]].name
 
-    def instance_name(self, inst: int) -> str:
-        """The name of the instance with this number."""
-        return self.inventory.instances[self.instance_ids[inst]].name
+    @cached_property
+    def _shared_names(self) -> frozenset[str]:
+        """Instance names that several VPCs have, which a file can't hold, but an inventory can."""
+        counts = Counter(instance.name for instance in self.inventory.instances.values())
+        return frozenset(name for name, count in counts.items() if count > 1)
+
+    def instance_name(self, instance_id: str) -> str:
+        """The instance as questions name it: `web-1`, or `shop/web-1` where other VPCs have one of that name."""
+        instance = self.inventory.instances[instance_id]
+        if instance.name not in self._shared_names:
+            return instance.name
+        return f"{self.inventory.vpcs[instance.vpc_id].name}/{instance.name}"
 
     def candidate(self, node: int, rule: int) -> Candidate:
         """The tenant's rule behind rule row `rule` of the Fib."""

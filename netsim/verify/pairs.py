@@ -78,7 +78,7 @@ class PairTable:
         return len(self.instance_ids) * (len(self.instance_ids) - 1)
 
     def __iter__(self) -> Iterator[Pair]:
-        names = [self.network.inventory.instances[i].name for i in self.instance_ids]
+        names = [self.network.instance_name(i) for i in self.instance_ids]
         for a, source_id in enumerate(self.instance_ids):
             for b, target_id in enumerate(self.instance_ids):
                 if a != b:

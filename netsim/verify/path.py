@@ -185,7 +185,9 @@ class _Walker:
         network = self._network
         delivered_to = None
         if disposition is Disposition.DELIVERED:
-            delivered_to = network.instance_name(inst) if inst >= 0 else f"router of {network.vpc_name(node)}"
+            delivered_to = f"router of {network.vpc_name(node)}"
+            if inst >= 0:
+                delivered_to = network.instance_name(network.instance_ids[inst])
         elif disposition is Disposition.EXITS_NETWORK:
             delivered_to = f"gateway:{network.gateways[gateway]}"
         hops = tuple(self._hops)

@@ -15,6 +15,7 @@ from netsim.controlplane.edit import (
 from netsim.controlplane.inventory import Inventory
 from netsim.errors import InvalidError, NotFoundError, UsageError
 from netsim.verify.network import Network
+from netsim.verify.pairs import all_pairs
 from netsim.verify.reach import Port, Reach, reach, reach_all
 from tests.clouds import two_vpcs
 
@@ -132,3 +133,14 @@ def test_an_address_that_two_have_is_no_source() -> None:
     inventory.apply(CreateInstance("twin-1", "twin/s", "10.1.0.20"))
     with pytest.raises(InvalidError, match="2 instances have it, expected one of db-1, twin-1"):
         ask(inventory, "10.1.0.20", "web-1")
+
+
+def test_a_name_that_two_vpcs_use_is_told_with_its_vpc() -> None:
+    inventory = two_vpcs()
+    inventory.apply(CreateInstance("web-1", "data/db", "10.1.0.30"))
+    told = ask(inventory, "shop/web-1", "data/web-1").to_dict()
+    assert (told["from"], told["to"]) == ("shop/web-1", "data/web-1")
+    assert (told["forward"]["delivered_to"], told["return"]["delivered_to"]) == ("data/web-1", "shop/web-1")
+    assert {pair.source for pair in all_pairs(Network.of(inventory))} == {
+        "shop/web-1", "data/web-1", "web-2", "desk-1", "db-1"
+    }  # fmt: skip
