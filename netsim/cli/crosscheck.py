@@ -116,7 +116,9 @@ def command(
         agrees = agrees and not checked.differences
         document["random"] = check_as_json(checked)
         if not settings.is_json:
-            print_check(checked, f"{n_random} random networks from seed {settings.seed or 0}")
+            print_check(
+                checked, f"{n_random} random network{'' if n_random == 1 else 's'} from seed {settings.seed or 0}"
+            )
     if n_tables:
         tables = _on_tables(settings, n_tables)
         agrees = agrees and not tables.differences

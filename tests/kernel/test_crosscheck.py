@@ -11,14 +11,18 @@ import pytest
 
 from netsim.controlplane import edit as e
 from netsim.controlplane.inventory import Inventory
+from netsim.dataplane.disposition import Disposition
 from netsim.kernel import batch, crosscheck, filters, planner, router
-from netsim.kernel.crosscheck import CrossCheck, check_random, check_topology
+from netsim.kernel.crosscheck import MOST_PAIRS, CrossCheck, check_random, check_topology
 from netsim.kernel.journal import Journal
 from netsim.kernel.plan import Namespace, Plan
+from netsim.kernel.questions import pairs
 from netsim.kernel.random_topology import random_topology
 from netsim.prefix import Prefix
 from netsim.topology_file import Topology, read_topology
 from netsim.topology_file.dump import dump_topology
+from netsim.verify.network import Network
+from netsim.verify.path import start_at, walk
 
 IS_LONG = os.environ.get("NETSIM_LONG") == "1"
 AT_ONCE = 10
@@ -43,6 +47,24 @@ def test_engine_verifier_and_kernel_agree_on_random_networks(journal: Journal, s
     kinds = {"echo reply", "syn-ack", "rst", "3/0", "3/1", "3/3", "3/4", "11/0", "silence"}
     assert set(total.answers) == kinds
     assert not journal.all()
+
+
+@pytest.mark.netns
+@pytest.mark.slow
+@pytest.mark.usefixtures("real_kernel")
+def test_they_agree_on_packets_that_go_in_circles(journal: Journal) -> None:
+    """Research relays that point to each other: each packet ends after 64 routers, at the right one."""
+    ((topology, found),) = check_random(1, 129, journal=journal)
+    network = Network.of(topology.inventory)
+    circling = [
+        (source, dst)
+        for source, dst in pairs(topology.inventory, MOST_PAIRS, 0)
+        if walk(
+            network, start_at(network, network.inst_of[source]), topology.inventory.instances[source].addr, dst
+        ).disposition
+        is Disposition.TTL_EXPIRED
+    ]
+    assert circling and not found.differences
 
 
 def test_a_random_topology_is_a_function_of_its_seed_and_fits_a_file() -> None:
