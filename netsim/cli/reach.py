@@ -12,6 +12,7 @@ from netsim.cli.frame import subcommand
 from netsim.cli.output import print_json, print_line, print_text
 from netsim.cli.reach_text import answer_lines, head_line
 from netsim.cli.settings import Settings
+from netsim.cli.values import Port
 from netsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _MOST_FIXES = 5
 @subcommand("reach", example="netsim reach web-1 db-1 -t shop.netsim.yaml")
 @click.argument("source", metavar="[FROM]", required=False)
 @click.argument("target", metavar="[TO]", required=False)
-@click.option("--port", metavar="PROTO/PORT", help="A port that must answer, like tcp/443.")
+@click.option("--port", type=Port(), metavar="PROTO/PORT", help="A port that must answer, like tcp/443.")
 @click.option("--explain", is_flag=True, help="Show each hop, the rules it beat, and what the reason means.")
 @click.option("--by", type=click.Choice(("vpc", "subnet")), default="vpc", help="All pairs: rows of the matrix.")
 @click.option("--apply", "is_applied", is_flag=True, help="Write the fix into the topology file; comments stay.")
@@ -36,7 +37,7 @@ def command(
     settings: Settings,
     source: str | None,
     target: str | None,
-    port: str | None,
+    port: tuple[int, int] | None,
     explain: bool,
     by: str,
     is_applied: bool,
@@ -57,10 +58,9 @@ def command(
         from netsim.cli.reach_matrix import print_all_pairs
 
         return print_all_pairs(settings, network, by)
-    from netsim.traffic.expectation import parse_port
     from netsim.verify.reach import reach_all
 
-    answers = reach_all(network, source, target, None if port is None else parse_port(port))
+    answers = reach_all(network, source, target, port)
     if is_applied or dry_run:
         return _apply(settings, file, answers, is_written=is_applied and not dry_run, is_explained=explain)
     _print(settings, file, network, answers, is_explained=explain)

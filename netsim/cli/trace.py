@@ -11,6 +11,7 @@ from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
 from netsim.cli.output import print_json, print_line, safe
 from netsim.cli.settings import Settings
+from netsim.cli.values import Port
 from netsim.units import NS_PER_MS
 
 if TYPE_CHECKING:
@@ -25,13 +26,17 @@ _PLACE_COLUMNS, _TITLE_COLUMNS = 16, 16
 @subcommand("trace", example="netsim trace web-1 db-1 --port tcp/443 -t shop.netsim.yaml")
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
-@click.option("--port", metavar="PROTO/PORT", help="Send a TCP SYN or a UDP datagram (tcp/443) instead of an echo.")
+@click.option(
+    "--port", type=Port(), metavar="PROTO/PORT", help="Send a TCP SYN or a UDP datagram (tcp/443) instead of an echo."
+)
 @click.option("--ttl", type=click.IntRange(1, 255), default=64, show_default=True, help="TTL it starts with.")
 @click.option(
     "--size", type=click.IntRange(28, 65_535), default=DEFAULT_BYTES, help="Bytes of the IP packet (not TCP)."
 )
 @click.option("--df", is_flag=True, help="Set the don't-fragment bit.")
-def command(settings: Settings, source: str, target: str, port: str | None, ttl: int, size: int, df: bool) -> int:
+def command(
+    settings: Settings, source: str, target: str, port: tuple[int, int] | None, ttl: int, size: int, df: bool
+) -> int:
     """Follow one packet from the instance FROM to TO, and what comes back.
 
     \b
@@ -52,17 +57,18 @@ def command(settings: Settings, source: str, target: str, port: str | None, ttl:
     return 0 if _is_good(traced) else 1
 
 
-def _packet(lab: Lab, source: str, target: str, port: str | None, *, ttl: int, size_bytes: int, df: bool) -> bytes:
+def _packet(
+    lab: Lab, source: str, target: str, port: tuple[int, int] | None, *, ttl: int, size_bytes: int, df: bool
+) -> bytes:
     """The IP packet to follow."""
     from netsim.dataplane.batch import PROTO_ICMP, PROTO_TCP, PROTO_UDP, SYN
     from netsim.packet.answer import tcp_segment
     from netsim.packet.flow_packets import FlowPackets
     from netsim.packet.header import DF_BIT, header_of
     from netsim.packet.parse import MIN_HEADER_BYTES
-    from netsim.traffic.expectation import parse_port
 
     src, dst = lab.instance(source).addr, lab.addr(target)
-    proto, number = (PROTO_ICMP, 0) if port is None else parse_port(port)
+    proto, number = port or (PROTO_ICMP, 0)
     if proto != PROTO_TCP:
         proto = PROTO_ICMP if port is None else PROTO_UDP
         packets = FlowPackets(

@@ -6,9 +6,26 @@ from decimal import Decimal, InvalidOperation
 
 import click
 
+from netsim.errors import InvalidError
+
 UNITS_S = {"ms": Decimal("0.001"), "s": Decimal(1), "m": Decimal(60), "h": Decimal(3600), "d": Decimal(86_400)}
 MAX_S = 10**9
 MAX_QUANTITY = 10**15
+
+
+class Port(click.ParamType):  # type: ignore[type-arg] # generic in stubs only, before click 8.2
+    """`tcp/443` as (IP protocol number, port)."""
+
+    name = "port"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """What `parse_port` makes of it; a mistake is wrong usage."""
+        from netsim.traffic.expectation import parse_port
+
+        try:
+            return parse_port(value)
+        except InvalidError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Duration(click.ParamType):  # type: ignore[type-arg] # generic in stubs only, before click 8.2

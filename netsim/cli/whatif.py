@@ -14,6 +14,7 @@ from netsim.cli.output import print_json, print_line, safe, table
 from netsim.cli.reach import network_of
 from netsim.cli.reach_text import answer_lines, head_line
 from netsim.cli.settings import Settings
+from netsim.cli.values import Port
 from netsim.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,9 +33,13 @@ KINDS = {
 
 @subcommand("whatif", example="netsim whatif down=shop-data web-1 db-1 -t shop.netsim.yaml")
 @click.argument("words", metavar="[CHANGE]... [FROM TO]", nargs=-1)
-@click.option("--port", metavar="PROTO/PORT", help="With FROM and TO: a port that must answer, like tcp/443.")
+@click.option(
+    "--port", type=Port(), metavar="PROTO/PORT", help="With FROM and TO: a port that must answer, like tcp/443."
+)
 @click.option("--each-connection-down", is_flag=True, help="Rank the connections by the pairs lost without each.")
-def command(settings: Settings, words: tuple[str, ...], port: str | None, each_connection_down: bool) -> int:
+def command(
+    settings: Settings, words: tuple[str, ...], port: tuple[int, int] | None, each_connection_down: bool
+) -> int:
     """Say which pairs a change would disconnect or connect; the file stays as it is.
 
     \b
@@ -108,15 +113,13 @@ def _edits(inventory: Inventory, kind: str, parts: list[str]) -> list[Edit[Any]]
     raise UsageError(f"whatif: {vpc.name} has no rule with source {parts[1]} and destination {parts[2]}")
 
 
-def _pair(settings: Settings, before: Network, after: Network, ends: list[str], port: str | None) -> int:
-    from netsim.traffic.expectation import parse_port
+def _pair(settings: Settings, before: Network, after: Network, ends: list[str], port: tuple[int, int] | None) -> int:
     from netsim.verify.reach import reach_all
 
     source, target = ends
-    wanted = None if port is None else parse_port(port)
     # Without fixes: they would undo the change.
     answers = [
-        [replace(answer, fixes=()) for answer in reach_all(network, source, target, wanted)]
+        [replace(answer, fixes=()) for answer in reach_all(network, source, target, port)]
         for network in (before, after)
     ]
     if settings.is_json:

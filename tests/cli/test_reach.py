@@ -107,7 +107,11 @@ def test_a_vpc_stands_for_its_instances(capsys: Capsys) -> None:
     [
         (["web-1"], 2, "reach: missing argument 'TO'"),
         (["web-1", "db-2"], 4, 'instance "db-2": not found, did you mean "db-1"?'),
-        (["web-1", "db-1", "--port", "http"], 4, "'http' is not a port, expected like tcp/443"),
+        (
+            ["web-1", "db-1", "--port", "http"],
+            2,
+            "reach: invalid value for '--port': 'http' is not a port, expected like",
+        ),
         (["--apply"], 2, "reach: --port, --explain, --apply and --dry-run need FROM and TO"),
         (["shop", "data", "--apply"], 2, "--apply: 3 pairs are meant, expected one FROM and one TO"),
         (["web-1", "10.9.0.1", "--apply"], 4, "can't be applied, nothing was written: no subnet of any VPC holds"),
