@@ -108,6 +108,13 @@ def fair_shares(network: Network, demands: Iterable[Demand]) -> list[Share]:
         links = _links(network, path)
         lowest = min((_link_word(network, link, K_MTU_BYTES) for link in links), default=demand.packet_bytes)
         fate = path.disposition
+        if demand.finds_mtu and path.delivered_to is not None:
+            # TCP that is not answered never opens.
+            back = walk(network, Start(target.node, target.inst), target.addr, source.addr)
+            if back.disposition is not Disposition.DELIVERED or back.delivered_to is None:
+                reason = "no_return_route" if back.disposition is Disposition.NO_ROUTE else back.disposition.symbol
+                shares[demand.name] = Share(demand.name, 0, NOT_DELIVERED, reason, None)
+                continue
         if demand.has_df and not demand.finds_mtu and demand.packet_bytes > lowest:
             fate = Disposition.MTU_EXCEEDED
         if path.delivered_to is None or fate is Disposition.MTU_EXCEEDED:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from netsim.controlplane.edit import CreateRoute, ResizePeerConn
+from netsim.controlplane.edit import CreateRoute, DeleteRoute, ResizePeerConn
 from netsim.verify.bottleneck import Demand, Share, fair_shares
 from netsim.verify.network import Network
 from tests.clouds import chain, two_vpcs
@@ -29,6 +29,16 @@ def test_two_flows_halve_a_connection() -> None:
 def test_directions_have_caps_of_their_own() -> None:
     found = shares(Network.of(two_vpcs()), Demand("a", "web-1", "db-1"), Demand("b", "db-1", "web-1"))
     assert [share.rate_bps for share in found] == [100 * MBPS] * 2
+
+
+def test_tcp_without_a_way_back_gets_nothing() -> None:
+    inventory = two_vpcs()
+    (rule,) = (rule for rule in inventory.rules.values() if inventory.vpcs[rule.vpc_id].name == "data")
+    inventory.apply(DeleteRoute(rule.id))
+    network = Network.of(inventory)
+    udp, tcp = shares(network, Demand("u", "web-1", "db-1"), Demand("t", "web-1", "db-1", finds_mtu=True))
+    assert (udp.rate_bps, udp.limited_by) == (100 * MBPS, "connection")
+    assert (tcp.rate_bps, tcp.limited_by, tcp.bottleneck) == (0, "not_delivered", "no_return_route")
 
 
 def test_what_a_small_flow_leaves_the_others_take() -> None:
