@@ -108,15 +108,18 @@ def percentile(ordered: list[float], share: float) -> float:
 
 def request(account: str, method: str, target: str, body: bytes = b"") -> bytes:
     """A signed request, whole."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in signed_headers(account, method, target, body))
+    return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode() + body
+
+
+def signed_headers(account: str, method: str, target: str, body: bytes = b"") -> list[tuple[str, str]]:
+    """The headers of a request of one of the accounts."""
     path, _, query = target.partition("?")
     stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     headers = [("host", "bcc.bj.baidubce.com"), ("content-length", str(len(body))), ("x-bce-date", stamp)]
-    digest = sign(
-        Request(method, path, query, headers), Signature(f"ak-{account}", stamp, "1800", (), ""), f"sk-{account}"
-    )
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    authorization = f"authorization: {VERSION}/ak-{account}/{stamp}/1800//{digest}\r\n"
-    return f"{method} {target} HTTP/1.1\r\n{lines}{authorization}\r\n".encode() + body
+    signature = Signature(f"ak-{account}", stamp, "1800", (), "")
+    digest = sign(Request(method, path, query, headers), signature, f"sk-{account}")
+    return [*headers, ("authorization", f"{VERSION}/ak-{account}/{stamp}/1800//{digest}")]
 
 
 def run_clients(port: int, seconds: float, connections: int) -> Took:
