@@ -87,7 +87,9 @@ def _forwardable(first: int, end: int) -> int | None:
 
 def _shadowed(network: Network, vpc: str, rule: RouteRule) -> Finding:
     text = f"{vpc}: {_describe(network, rule)} never wins"
-    witness = Witness(vpc, rule.source.first, rule.destination.first)
+    senders = (instance.addr for instance in network.inventory.instances_of(rule.vpc_id))
+    src = next((addr for addr in senders if rule.source.has(addr)), rule.source.first)
+    witness = Witness(vpc, src, rule.destination.first)
     return Finding("shadowed_rule", text, vpc, rule.id, None, witness, (delete_rule(network.inventory, rule),))
 
 

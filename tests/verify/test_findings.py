@@ -115,6 +115,8 @@ def test_a_rule_that_never_wins() -> None:
         "shop: 10.1.0.0/16 via int-shop (shop-data) never wins",
         "shop: 224.0.0.0/4 via int-shop (shop-data) never wins",
     ]
+    senders = {instance.addr for instance in inventory.instances_of(inventory.vpc("shop").id)}
+    assert all(finding.witness is not None and finding.witness.src in senders for finding in found)
     for finding in found:
         inventory.apply(*finding.fixes[0].edits)
     assert lint(inventory) == []
