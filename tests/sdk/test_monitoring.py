@@ -50,7 +50,7 @@ class Watched(NamedTuple):
 
 
 @pytest.fixture
-def watched(cloud: Cloud) -> Iterator[Watched]:
+def watched(cloud: Cloud) -> Watched:
     pair = Pair(cloud, bandwidth=CAP_BPS // 10**6)
     pair.routes()
     sides = [pair.acme.peer.get_peerconn(pair.conn, role=role).local_if_id for role in ("initiator", "acceptor")]
