@@ -26,7 +26,7 @@ from netsim.verify.path import start_at, walk
 
 IS_LONG = os.environ.get("NETSIM_LONG") == "1"
 AT_ONCE = 10
-NETWORKS = 2000 if IS_LONG else 40
+NETWORKS = 2000 if IS_LONG else 100
 """A network takes a second; the command's own default is 100."""
 FIRST_SEED = 5000
 
