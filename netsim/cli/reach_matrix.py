@@ -21,6 +21,8 @@ MOST_COLUMNS = 20
 """A wider matrix is read by nobody: then the rows are listed that are not all reachable."""
 
 MOST_ROWS = 60
+MOST_GROUPS = 10
+MOST_NAMES = 4
 
 Counts = dict[str, int]
 
@@ -47,7 +49,23 @@ def print_all_pairs(settings: Settings, network: Network, by: str) -> int:
     )
     for reason, n_pairs in pairs.reasons().items():
         print_line(f"  {n_pairs:>8,}  {reason}")
+    if not is_all:
+        _print_groups(pairs)
     return 0 if is_all else 1
+
+
+def _print_groups(pairs: PairTable) -> None:
+    """Instances that nothing tells apart, where there are fewer such groups than instances."""
+    groups = pairs.groups()
+    if not len(groups) < len(pairs.instance_ids):
+        return
+    print_line(f"{len(groups):,} groups behave alike:")
+    for group in groups[:MOST_GROUPS]:
+        names = [safe(pairs.network.instance_name(i)) for i in group[:MOST_NAMES]]
+        more = len(group) - len(names)
+        print_line(f"  {len(group):>8,}  {', '.join(names)}{f' and {more:,} more' if more else ''}")
+    if len(groups) > MOST_GROUPS:
+        print_line(f"  … {len(groups) - MOST_GROUPS:,} more groups; --json has all")
 
 
 def _name(inventory: Inventory, subnet_id: str, by: str) -> str:

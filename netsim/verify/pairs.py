@@ -29,6 +29,10 @@ ASTRAY = N_FATES
 """In place of a disposition: delivered, but not to the instance that was meant."""
 
 
+MOST_FIXES = 1_000
+"""Pairs of a table in JSON that are given their fix."""
+
+
 class Pair(NamedTuple):
     """One row of the table; ids and names of the instances."""
 
@@ -134,14 +138,31 @@ class PairTable:
                 found[names[k // n], names[k % n]] = dict(zip(VERDICTS, counts, strict=True))
         return found
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON of `reach` without FROM and TO; pairs without paths."""
+    def to_dict(self, most_fixes: int = MOST_FIXES) -> dict[str, Any]:
+        """The JSON of `reach` without FROM and TO; pairs without paths.
+
+        A fix takes a millisecond or two, so only the first `most_fixes` pairs that want one have one; the
+        others say null.
+        """
         vpcs = self.network.inventory.vpcs
         matrix = [
             {"from": vpcs[a].name, "to": vpcs[b].name, **counts} for (a, b), counts in self.by_vpc().items()
         ]  # fmt: skip
-        summary = {"pairs": len(self), **self.counts(), "reasons": self.reasons(), "vpcs": matrix}
-        return {"pairs": [pair.to_dict() for pair in self], "summary": summary}
+        names = {i: self.network.instance_name(i) for i in self.instance_ids}
+        groups = [[names[i] for i in group] for group in self.groups()]
+        summary = {"pairs": len(self), **self.counts(), "reasons": self.reasons(), "vpcs": matrix, "groups": groups}
+        return {"pairs": list(self._with_fixes(most_fixes)), "summary": summary}
+
+    def _with_fixes(self, left: int) -> Iterator[dict[str, Any]]:
+        from netsim.verify.reach import reach
+
+        for pair in self:
+            fix: list[str] | None = []
+            if pair.verdict != REACHABLE:
+                answer = reach(self.network, pair.source_id, pair.target_id) if left > 0 else None
+                fix = None if answer is None else [one.text for one in answer.fixes]
+                left -= 1
+            yield pair.to_dict() | {"fix": fix}
 
 
 def _numbers(keys: list[str], names: list[str]) -> NDArray[np.int64]:

@@ -85,6 +85,18 @@ def test_all_pairs_in_json_are_what_each_pair_says(capsys: Capsys) -> None:
     for pair in answer["pairs"]:
         found = lab.reach(pair["from"], pair["to"])
         assert (found.verdict, found.reason or None) == (pair["verdict"], pair["reason"]), pair
+        assert pair["fix"] == [fix.text for fix in found.fixes], pair
+    assert lab.pairs().to_dict(most_fixes=1)["pairs"][-1]["fix"] is None
+
+
+def test_instances_that_nothing_tells_apart_are_told_together(capsys: Capsys) -> None:
+    _, answer = ask(capsys, "reach", "-t", SHOP)
+    assert ["web-1", "web-2"] in answer["summary"]["groups"]
+    assert sum(map(len, answer["summary"]["groups"])) == 5
+    assert main(["reach", "-t", str(SHOP)]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert f"{len(answer['summary']['groups'])} groups behave alike:" in told
+    assert "         2  web-1, web-2" in told
 
 
 def test_a_vpc_stands_for_its_instances(capsys: Capsys) -> None:
@@ -284,4 +296,8 @@ def test_a_wide_matrix_becomes_a_list_of_the_rows_that_are_not_all_reachable(tmp
         "552 pairs: 550 reachable, 1 one way, 1 not reachable",
         "         1  no_return_route",
         "         1  no_route",
+        "3 groups behave alike:",
+        "        22  n3, n4, n5, n6 and 18 more",
+        "         1  n1",
+        "         1  n2",
     ]
