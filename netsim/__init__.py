@@ -9,6 +9,7 @@ Importing is light: what costs time is imported when it is first used.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,13 @@ _MODULES = {"edit": "netsim.edit", "scapy": "netsim.scapy"}
 __all__ = ["FlowSpec", "Inventory", "Lab", "__version__", "edit", "load", "scapy"]
 
 
-def load(path: str, seed: int | None = None) -> Lab:
+def load(path: str | os.PathLike[str], seed: int | None = None) -> Lab:
     """A lab from a topology file; `seed` overrides the file's.
 
     Raises:
         TopologyError: with every problem of the file, each with line and column.
     """
-    lab: Lab = import_module("netsim.lab").Lab.load(path, seed)
+    lab: Lab = import_module("netsim.lab").Lab.load(os.fspath(path), seed)
     return lab
 
 

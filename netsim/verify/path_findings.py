@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.vpc import Vpc
 from netsim.dataplane import fib as f
 from netsim.dataplane.disposition import Disposition
@@ -193,6 +194,9 @@ def _isolated(network: Network, table: PairTable) -> Iterator[Finding]:
         vpc = inventory.vpcs[subnet.vpc_id]
         peers = {conn.side_beyond(vpc.id).vpc_id for conn in conns}
         others = [k for k, instance in enumerate(instances) if instance.vpc_id in peers]
+        if not others:  # behind relays, perhaps
+            beyond = _connected(inventory, vpc.id) - {vpc.id}
+            others = [k for k, instance in enumerate(instances) if instance.vpc_id in beyond]
         text = f"{vpc.name}/{subnet.name}: none of its instances reaches anything outside of {vpc.name}"
         if others:
             target = instance_endpoint(network, table.instance_ids[others[0]])
@@ -206,3 +210,16 @@ def _isolated(network: Network, table: PairTable) -> Iterator[Finding]:
         if not answer.is_reachable:
             witness = Witness(vpc.name, answer.source.addr, answer.target.addr)
             yield Finding("isolated_subnet", text, vpc.name, None, None, witness, answer.fixes, len(members))
+
+
+def _connected(inventory: Inventory, vpc_id: str) -> set[str]:
+    """The VPCs that connections join with this one, however many, itself included."""
+    found, new = {vpc_id}, [vpc_id]
+    while new:
+        at = new.pop()
+        for conn in inventory.peer_conns_of(at):
+            far = conn.side_beyond(at).vpc_id
+            if far not in found:
+                found.add(far)
+                new.append(far)
+    return found

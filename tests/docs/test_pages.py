@@ -96,7 +96,6 @@ def test_what_is_not_there_yet_is_really_not_there() -> None:
     promised = [
         found for line in text.splitlines() if "not yet" in line for found in re.findall(r"`netsim (\w+)", line)
     ]
-    assert promised
     assert [name for name in promised if name in LazyGroup("netsim").list_commands(click.Context(LazyGroup()))] == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import netsim
 from netsim.controlplane.edit import (
     CreateAccount,
     CreateInstance,
@@ -21,6 +22,7 @@ from netsim.prefix import format_addr
 from netsim.verify.finding import CODES, Finding
 from netsim.verify.findings import findings
 from netsim.verify.network import Network
+from tests.cli_process import ROOT
 from tests.clouds import chain, two_vpcs
 from tests.reference.plain_walk import PlainWalk
 from tests.verify.random_network import RandomNetwork
@@ -301,3 +303,13 @@ def test_where_nobody_is_the_router_is_asked() -> None:
     assert [str(finding.witness) for finding in found] == [
         "192.168.0.10 → 10.1.0.1 from shop", "192.168.1.10 → 10.1.0.1 from shop",
     ]  # fmt: skip
+
+
+def test_a_subnet_cut_off_from_what_lies_behind_relays_is_isolated() -> None:
+    """The VPCs next to it have no instances: what it can't reach is two connections away."""
+    lab = netsim.load(ROOT / "topologies" / "source-segments.netsim.yaml")
+    (finding,) = [found for found in lab.lint() if found.code == "isolated_subnet"]
+    assert "shop/guests" in finding.text
+    assert finding.witness is not None and format_addr(finding.witness.dst) == "10.9.0.20"
+    lab.apply(*[one for fix in finding.fixes for one in fix.edits])
+    assert not [found for found in lab.lint() if found.code == "isolated_subnet"]
