@@ -211,6 +211,9 @@ def find_end(st: Any, i: int, row: Any) -> int:
             own += 1
         if is_end_of(st.tcb, own, i, row):
             return own  # type: ignore[no-any-return]
+    if row[ROLE] != ORIGINAL:
+        # What an end sent is no news to a port's: a SYN from the port's own address would talk to itself for ever.
+        return NOBODY
     t = first_end(st, i)
     while t >= 0:
         if is_end_of(st.tcb, t, i, row):

@@ -23,6 +23,7 @@ from netsim.controlplane.edit import (
     DeleteSubnet,
     DeleteVpc,
     Edit,
+    RefundPeerConn,
     RejectPeerConn,
     RenewPeerConn,
     ResizePeerConn,
@@ -83,6 +84,7 @@ EVERY_EDIT: dict[type[Edit[Any]], Any] = {
     RejectPeerConn: lambda _: RejectPeerConn("stage-data"),
     DeletePeerConn: lambda _: DeletePeerConn("shop-data"),
     ResizePeerConn: lambda _: ResizePeerConn("shop-data", 7),
+    RefundPeerConn: lambda _: RefundPeerConn("paid"),
     RenewPeerConn: lambda _: RenewPeerConn("paid", 3),
     UpdatePeerConn: lambda _: UpdatePeerConn("shop-data", "local", "renamed", "other", "new"),
     SetDnsSync: lambda _: SetDnsSync("shop-data", True, "local"),
@@ -111,7 +113,16 @@ def test_an_edit_before_a_refused_one_leaves_no_trace(busy: Inventory, kind: typ
 
 def test_many_edits_are_taken_back_together(busy: Inventory) -> None:
     # Those after which another would not find what it names.
-    apart = (UpdateVpc, UpdateSubnet, UpdateInstance, UpdateRoute, UpdatePeerConn, RejectPeerConn, DeletePeerConn)
+    apart = (
+        UpdateVpc,
+        UpdateSubnet,
+        UpdateInstance,
+        UpdateRoute,
+        UpdatePeerConn,
+        RejectPeerConn,
+        DeletePeerConn,
+        RefundPeerConn,
+    )
     left_out = (*apart, SetDeleteProtect, DeleteVpc, DeleteSubnet)
     edits = [make(busy) for kind, make in EVERY_EDIT.items() if kind not in left_out]
     edits += [make(busy) for kind, make in EVERY_EDIT.items() if kind in (DeletePeerConn, UpdateVpc)]

@@ -118,6 +118,6 @@ def test_sizes_out_of_range_and_unknown_names_are_refused(lab: Lab) -> None:
             lab.ping("web-1", "db-1", size_bytes=size)
     with pytest.raises(NotFoundError, match="did you mean"):
         lab.ping("wbe-1", "db-1")
-    with pytest.raises(NotFoundError):
+    with pytest.raises(InvalidError, match="is not an IPv4 address"):
         lab.ping("web-1", "10.1.0.256")
     assert lab.totals().injected == 0
