@@ -156,7 +156,7 @@ def test_a_summary_by_vpc_and_subnet() -> None:
     assert table.by_subnet()[office, db]["reachable"] == 1
     found = table.to_dict()
     assert found["summary"]["reachable"] == 12
-    assert found["pairs"][0] == {"from": "web-1", "to": "web-2", "verdict": "reachable", "reason": None}
+    assert found["pairs"][0] == {"from": "web-1", "to": "web-2", "verdict": "reachable", "reason": None, "fix": []}
 
 
 def test_instances_that_nothing_tells_apart_are_a_group() -> None:
