@@ -28,19 +28,21 @@ SHARED_CIDR = parse_prefix("10.200.0.0/16")
 
 def random_topology(seed: int) -> Topology:
     """The topology of a seed: 2 to 8 VPCs."""
-    made = _RandomTopology(seed)
+    made = RandomTopology(seed)
     return Topology(made.inventory, f"random-{seed}", seed, made.profile, made.limits)
 
 
-class _RandomTopology:
+class RandomTopology:
     """Makes an inventory; even seeds make product networks, odd ones research networks.
 
     Every other research network has a limit of one or two transits after all: where relays are peered, as in
-    research, the limit is what stops a packet.
+    research, the limit is what stops a packet. Sizes and shapes are methods: who wants others overrides them.
     """
 
+    bandwidth_mbps = 1000
+
     def __init__(self, seed: int) -> None:
-        self._rng = np.random.Generator(np.random.PCG64(seed))
+        self.rng = np.random.Generator(np.random.PCG64(seed))
         limits: dict[str, int | None] | None = {"transits": 1 + seed // 4 % 2} if seed % 4 == 3 else None
         self.profile, self.limits = "research" if seed % 2 else "product", limits or {}
         self.inventory = Inventory(self.profile, limits, seed=seed)
@@ -52,7 +54,7 @@ class _RandomTopology:
         self._deletions()
 
     def _number(self, n: int) -> int:
-        return int(self._rng.integers(n))
+        return int(self.rng.integers(n))
 
     def _chance(self, percent: int) -> bool:
         return self._number(100) < percent
@@ -64,17 +66,28 @@ class _RandomTopology:
             return False
         return True
 
+    def n_vpcs(self) -> int:
+        """How many VPCs there are."""
+        return 2 + self._number(7)
+
+    def n_instances(self, subnet: int) -> int:
+        """How many instances the subnet of this number in its VPC has."""
+        return self._number(3) if subnet else 1
+
+    def mtu_bytes(self) -> int:
+        """What a connection takes."""
+        return MTUS[self._number(len(MTUS))]
+
     def _vpcs(self) -> None:
-        n = 2 + self._number(7)
-        for k in range(n):
+        for k in range(self.n_vpcs()):
             cidr = SHARED_CIDR if self._chance(15) else parse_prefix(f"10.{k}.0.0/16")
             name, account = f"v{k}", ACCOUNTS[self._number(2)]
             relay = self._chance(45)
             self._try(e.CreateVpc(name, ("bj", "gz")[self._number(2)], cidr, account, relay=relay))
             for s in range(1 + self._number(2)):
-                subnet = prefix_of(cidr.network | s << 8, int(self._rng.choice([24, 25, 29])))
+                subnet = prefix_of(cidr.network | s << 8, int(self.rng.choice([24, 25, 29])))
                 self._try(e.CreateSubnet(name, f"s{s}", subnet))
-                for i in range(self._number(3) if s else 1):
+                for i in range(self.n_instances(s)):
                     self._try(e.CreateInstance(f"{name}-{s}-{i}", f"{name}/s{s}", subnet.network + 3 + i))
 
     def _connections(self) -> None:
@@ -93,12 +106,12 @@ class _RandomTopology:
             state = "consulting" if kind >= 97 else "consult_failed"
         elif kind >= 91:
             payment, state = "prepaid", "expired"
-        mtu_bytes = MTUS[self._number(len(MTUS))]
+        mtu_bytes = self.mtu_bytes()
         self._try(
             e.CreatePeerConn(
                 a.id,
                 b.id,
-                1000,
+                self.bandwidth_mbps,
                 name,
                 f"to-{b.name}",
                 f"to-{a.name}",
@@ -147,7 +160,7 @@ class _RandomTopology:
     def _destination(self) -> Prefix:
         instances = list(self.inventory.instances.values())
         addr = instances[self._number(len(instances))].addr
-        return prefix_of(addr, int(self._rng.choice([0, 0, 8, 16, 20, 24, 28, 30, 32])))
+        return prefix_of(addr, int(self.rng.choice([0, 0, 8, 16, 20, 24, 28, 30, 32])))
 
     def _source(self, vpc: Vpc) -> Prefix:
         subnets = self.inventory.subnets_of(vpc.id)
