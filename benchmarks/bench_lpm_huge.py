@@ -29,7 +29,7 @@ SHARES = {
     19: 25_000, 20: 41_000, 21: 48_000, 22: 104_000, 23: 89_000, 24: 590_000, 25: 300, 26: 300, 27: 250, 28: 250,
     29: 300, 30: 300, 32: 400,
 }  # fmt: skip
-"""How many prefixes of each length a table of some 940,000 has; an estimate of the shape of the public table, most of it /24."""
+"""How many prefixes of each length a table of some 940,000 has: an estimate of the public one, mostly /24."""
 
 
 def prefixes_of(n: int) -> tuple[Ints, Ints]:
