@@ -15,7 +15,7 @@ from netsim.dataplane.tcp_numbers import initial_number
 from tests.dataplane.experiment import Experiment, Outcome, Traffic, assert_same, run_engine, run_scalar
 from tests.dataplane.network import Network
 from tests.dataplane.random_talk import random_talk
-from tests.dataplane.two_vpcs import A1, B1, End, both, ends, two_vpcs
+from tests.dataplane.two_vpcs import A1, B1, End, both, ends, run, tcp, two_vpcs
 from tests.reference.scalar_forward import Packet
 
 MS, S = 1_000_000, 1_000_000_000
@@ -163,3 +163,10 @@ def test_beyond_1024_conversations_the_oldest_half_open_makes_room() -> None:
         script.append((200 * MS, (replace(packet, l4=pack_tcp(port, 80, ACK), tcp_ack=ack % 2**32), 0)))
     outcome = talk(two_vpcs(), *script, end_ns=300 * MS)
     assert [(end.l4 >> 16 & 0xFFFF, end.l4 >> 32) for end in heard(outcome)] == [(6, RST)]
+
+
+def test_a_port_does_not_talk_to_itself() -> None:
+    """A SYN with the port's own address and number as source gets one SYN-ACK, which nobody takes up."""
+    syn = tcp(SYN, src=B1, dst=B1, l4=pack_tcp(80, 80, SYN))
+    outcome = run(two_vpcs(), syn, inst=1, end_ns=500_000_000)
+    assert outcome.injected[1] == 2
