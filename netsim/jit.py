@@ -128,9 +128,11 @@ def cache_dir() -> Path:
     """Where compiled kernels of exactly these sources are kept (not created here).
 
     `NETSIM_CACHE_DIR`, else `XDG_CACHE_HOME/netsim`, else `~/.cache/netsim`, else a folder of
-    this user in the temporary directory (no HOME, or a read-only one).
+    this user in the temporary directory (no HOME, or a read-only one). numba files a kernel under
+    the path of its source, so the name tells the checkout too: another one's cache is of no use here.
     """
-    return _cache_root() / f"kernels-{sources_key()}"
+    place = hashlib.sha256(os.fsencode(Path(__file__).resolve())).hexdigest()[:8]
+    return _cache_root() / f"kernels-{sources_key()}-{place}"
 
 
 def has_cache(kernel_name: str = "run_until") -> bool:
