@@ -22,7 +22,7 @@ from netsim.api.auth import AuthError, Request, authenticate, query_items
 from netsim.api.call import Call
 from netsim.api.error_codes import ErrorAnswer, HttpError, answer_to
 from netsim.api.json_codec import MAX_BODY_BYTES, dump, parse_object
-from netsim.api.own.operator import check_token
+from netsim.api.own.operator import check_token, is_disabled
 from netsim.api.region import region_of
 from netsim.api.service import Service
 from netsim.api.url_table import OPERATIONS, UrlTable, own_operations
@@ -145,7 +145,7 @@ class Api:
 
         def secret_of(access_key: str) -> str | None:
             known = keys.get(access_key)
-            return None if known is None else known[0]
+            return None if known is None or is_disabled(known[0]) else known[0]
 
         access_key = authenticate(signed, secret_of, self._wall_utc_ns())
         known = keys.get(access_key)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from netsim.api import monitor, peer_conn, route, subnet, vpc, zone
 from netsim.api.call import Call, Reply
 from netsim.api.error_codes import HttpError
-from netsim.api.own import flow, instance, operator
+from netsim.api.own import flow, instance, operator, resource
 
 Handler = Callable[[Call], Reply]
 
@@ -79,6 +79,8 @@ def own_operations() -> tuple[Operation, ...]:
         Operation("POST", "/netsim/v1/dns", instance.create_record),
         Operation("GET", "/netsim/v1/dns", instance.list_records),
         Operation("DELETE", "/netsim/v1/dns/{vpcId}/{name}", instance.delete_record),
+        Operation("GET", "/netsim/v1/resource/{noun}", resource.list_resources),
+        Operation("POST", "/netsim/v1/resource", resource.change_resources),
         *(
             operation
             for kind, handler in (("flow", flows), ("ping", pings))
@@ -94,7 +96,11 @@ def own_operations() -> tuple[Operation, ...]:
         Operation("POST", "/netsim/v1/operator/clock", operator.move_clock),
         Operation("GET", "/netsim/v1/operator/account", operator.list_accounts),
         Operation("POST", "/netsim/v1/operator/account", operator.create_account),
+        Operation("PUT", "/netsim/v1/operator/account/{id}/disable", operator.disable_account),
+        Operation("GET", "/netsim/v1/operator/key", operator.list_keys),
         Operation("POST", "/netsim/v1/operator/key", operator.create_key),
+        Operation("PUT", "/netsim/v1/operator/key/{accessKey}/enable", operator.enable_key),
+        Operation("PUT", "/netsim/v1/operator/key/{accessKey}/disable", operator.disable_key),
         Operation("DELETE", "/netsim/v1/operator/key/{accessKey}", operator.delete_key),
     )
 

@@ -12,7 +12,7 @@ from netsim.cli.output import print_json, print_line, print_rows, safe, table
 from netsim.cli.settings import Settings
 
 if TYPE_CHECKING:
-    from netsim.cli.resource_rows import Rows
+    from netsim.resource_rows import Rows
 
 NOUNS = ("vpcs", "subnets", "instances", "routes", "peers", "traffic", "expect")
 
@@ -22,7 +22,7 @@ NOUNS = ("vpcs", "subnets", "instances", "routes", "peers", "traffic", "expect")
 @click.option("--vpc", "vpc_ref", metavar="NAME", help="Only what belongs to this VPC (name or id).")
 def command(settings: Settings, noun: str | None, vpc_ref: str | None) -> None:
     """Show what a topology file holds: all of it, or one kind of thing."""
-    from netsim.cli.resource_rows import rows_of
+    from netsim.cli.topology_rows import rows_of
 
     if noun is None and settings.format == "csv":
         raise click.UsageError(f"CSV holds one table; say which: {', '.join(NOUNS)}")

@@ -171,26 +171,30 @@ class Inventory(View):
         return results[0] if len(edits) == 1 else tuple(results)
 
     @contextmanager
-    def attempted(self, *edits: Edit[Any]) -> Iterator[None]:
-        """The edits made for as long as the `with` lasts, the operator's; afterwards nothing happened.
+    def attempted(self, *edits: Edit[Any], account: str | None = None) -> Iterator[tuple[Any, ...]]:
+        """The edits made for as long as the `with` lasts, and what each results in; afterwards nothing happened.
 
         What may be asked meanwhile is what would be. Nobody may apply anything.
+
+        Args:
+            edits: in order.
+            account: who asks; None is the operator.
 
         Raises:
             RefusedError: a rule says no; `edit_index` says to which of the edits.
         """
         self.tick()
+        view: View = self if account is None else self.visible_to(account)
         tables = self._tables
         tables.begin()
-        n_done = 0
+        results = []
         try:
             for edit in edits:
-                _operation(edit)(tables, self, edit)
-                n_done += 1
-            yield
+                results.append(_operation(edit)(tables, view, edit))  # noqa: PERF401 - as in `_apply`
+            yield tuple(results)
         except RefusedError as error:
-            if n_done < len(edits):
-                error.edit_index = n_done
+            if len(results) < len(edits):
+                error.edit_index = len(results)
             raise
         finally:
             tables.rollback()

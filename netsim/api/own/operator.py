@@ -27,6 +27,8 @@ KEY_BYTES = 16
 MAX_ADVANCE_S = 10 * 366 * 86_400
 MAX_STEP_S = 3600
 _SCHEME = "Bearer "
+_LOCK = "! "
+"""Before the secret of a key that is disabled, as `passwd --lock` does it: no secret holds a space."""
 
 
 def token_file(database: str | Path) -> Path:
@@ -58,6 +60,11 @@ def check_token(authorization: list[str], token: str) -> None:
     given = authorization[0].removeprefix(_SCHEME)
     if not hmac.compare_digest(given.encode(), token.encode()):
         raise AuthError("SignatureDoesNotMatch", "it is not the operator's token")
+
+
+def is_disabled(secret_key: str) -> bool:
+    """Whether nobody may sign with the key that this is kept as the secret of."""
+    return secret_key.startswith(_LOCK)
 
 
 def show_state(call: Call) -> Reply:
@@ -128,12 +135,39 @@ def create_account(call: Call) -> Reply:
     return _new_key(call, name)
 
 
+def disable_account(call: Call) -> Reply:
+    """PUT /netsim/v1/operator/account/{id}/disable: disables all its keys; what it owns stays and runs on."""
+    name = call.params["id"]
+    _check_account(call, name)
+    for access_key in [key for key, (_, owner) in call.service.keys.items() if owner == name]:
+        _set_lock(call, access_key, is_locked=True)
+    return Reply()
+
+
+def list_keys(call: Call) -> Reply:
+    """GET /netsim/v1/operator/key: every access key, whose it is, and whether it works; never a secret."""
+    keys = [
+        {"accessKey": key, "account": account, "status": "disabled" if is_disabled(secret) else "enabled"}
+        for key, (secret, account) in list(call.service.keys.items())
+    ]
+    return Reply(body=dump({"keys": keys}))
+
+
 def create_key(call: Call) -> Reply:
     """POST /netsim/v1/operator/key: one more key for an account, shown once."""
     name = call.text("account")
-    if not call.service.read(lambda emulator: name in emulator.inventory.accounts):
-        raise NotFoundError(f"account {name[:60]!r}: not found")
+    _check_account(call, name)
     return _new_key(call, name)
+
+
+def disable_key(call: Call) -> Reply:
+    """PUT /netsim/v1/operator/key/{accessKey}/disable: its requests are refused until it is enabled."""
+    return _set_lock(call, call.params["accessKey"], is_locked=True)
+
+
+def enable_key(call: Call) -> Reply:
+    """PUT /netsim/v1/operator/key/{accessKey}/enable."""
+    return _set_lock(call, call.params["accessKey"], is_locked=False)
 
 
 def delete_key(call: Call) -> Reply:
@@ -142,6 +176,21 @@ def delete_key(call: Call) -> Reply:
     if access_key not in call.service.keys:
         raise NotFoundError("access key: not found")
     call.service.drop_key(access_key)
+    return Reply()
+
+
+def _check_account(call: Call, name: str) -> None:
+    if not call.service.read(lambda emulator: name in emulator.inventory.accounts):
+        raise NotFoundError(f"account {name[:60]!r}: not found")
+
+
+def _set_lock(call: Call, access_key: str, *, is_locked: bool) -> Reply:
+    known = call.service.keys.get(access_key)
+    if known is None:
+        raise NotFoundError("access key: not found")
+    secret, account = known
+    secret = secret.removeprefix(_LOCK)
+    call.service.put_key(access_key, _LOCK + secret if is_locked else secret, account)
     return Reply()
 
 
