@@ -23,7 +23,7 @@ _COMMA = re.compile(r"[ \t]*,")
 _BLANK = re.compile(r"[ \t]*\Z")
 
 Item = Mapping[str, Any] | str
-Value = str | int | bool
+Value = str | int | bool | Mapping[str, bool]
 
 
 class Splice(NamedTuple):

@@ -9,7 +9,7 @@ can't be done (the list is an alias, say) is refused and stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from netsim.collector import paused_collector
@@ -35,6 +35,12 @@ class TextChanges:
         self._appended: dict[Path, list[Item]] = {}
         self._set: dict[Path, tuple[Value, str]] = {}
         self._removed: set[Path] = set()
+
+    def has(self, path: Path) -> bool:
+        """Whether the text as it is given says anything there."""
+        if self._tree is None:
+            self._tree = parse_tree(self._text.encode(), "file")
+        return _at(self._tree.root, path) is not None
 
     def append(self, path: Path, item: Item) -> None:
         """Add an entry to the end of the list at `path`; a list that is missing or empty is begun."""
@@ -105,7 +111,10 @@ class TextChanges:
             if not wanted.at(at[:-1]) and _at(tree.root, at[:-1]) is None:
                 wanted.owner(at[:-1])[at[-2]] = None
         # Equal values may differ in kind: 1 and true.
-        is_same_kind = all(type(_at(tree.root, at)) is type(value) for at, (value, _) in self._set.items())
+        is_same_kind = all(
+            isinstance(value, Mapping) or type(_at(tree.root, at)) is type(value)
+            for at, (value, _) in self._set.items()
+        )
         if tree.problems or tree.root != wanted.root or not is_same_kind:
             raise edit_splices.refused(path)
         return tree

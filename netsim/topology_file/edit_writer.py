@@ -10,7 +10,6 @@ from typing import Any
 
 from netsim.controlplane.edit import (
     AcceptPeerConn,
-    CreateInstance,
     CreatePeerConn,
     CreateRoute,
     DeletePeerConn,
@@ -20,18 +19,18 @@ from netsim.controlplane.edit import (
     RenewPeerConn,
     ResizePeerConn,
     SetDeleteProtect,
-    SetRelay,
-    UpdateInstance,
+    SetDnsSync,
+    UpdatePeerConn,
     UpdateRoute,
 )
 from netsim.controlplane.inventory import Inventory
-from netsim.controlplane.peer_conn import DEFAULT_MTU_BYTES
+from netsim.controlplane.peer_conn import DEFAULT_MTU_BYTES, SIDES
 from netsim.controlplane.route_table import BLACKHOLE_WORD, NextHop
 from netsim.errors import InvalidError, NotFoundError
-from netsim.prefix import format_addr
+from netsim.topology_file.edit_places import Places
 from netsim.topology_file.edit_text import TextChanges
+from netsim.topology_file.edit_vpc import VpcEdits
 from netsim.topology_file.tree import Path
-from netsim.traffic.expectation import format_port
 
 _Entry = dict[str, Any]
 
@@ -47,10 +46,10 @@ class EditWriter:
     def __init__(self, changes: TextChanges, inventory: Inventory) -> None:
         self._changes = changes
         self._inventory = inventory
-        # A file that loads makes everything it lists, in its order.
-        self._vpcs = {vpc_id: k for k, vpc_id in enumerate(inventory.vpcs)}
-        self._conns = {conn.name: k for k, conn in enumerate(inventory.peer_conns.values())}
+        self._places = Places(inventory)
+        self._vpc_edits = VpcEdits(changes, self._places)
         self._new_conns: dict[str, _Entry] = {}
+        self._switches: dict[str, dict[str, bool]] = {}  # of DNS sync, by connection
         self._deleted: dict[str, str] = {}  # connections: name -> id
         self._turned: set[str] = set()  # rules whose next hop is changed, or that are gone
 
@@ -65,52 +64,43 @@ class EditWriter:
             self._create_route(edit)
         elif isinstance(edit, UpdateRoute | DeleteRoute):
             self._change_route(edit)
-        elif isinstance(edit, SetRelay):
-            self._changes.set((*self._vpc(edit.vpc), "relay"), edit.relay, after="cidr")
         elif isinstance(edit, AcceptPeerConn | RenewPeerConn):
             self._set_of_conn(edit.peer_conn, "state", "active")
         elif isinstance(edit, RejectPeerConn):
             self._set_of_conn(edit.peer_conn, "state", "consult_failed")
         elif isinstance(edit, ResizePeerConn):
             self._set_of_conn(edit.peer_conn, "bandwidth_mbps", edit.bandwidth_mbps)
-        elif isinstance(edit, UpdateInstance):
-            self._update_instance(edit)
-        elif isinstance(edit, CreateInstance):
-            self._create_instance(edit)
         elif isinstance(edit, CreatePeerConn):
             self._create_peer_conn(edit)
+        elif isinstance(edit, UpdatePeerConn):
+            self._update_peer_conn(edit)
+        elif isinstance(edit, SetDnsSync):
+            self._set_dns_sync(edit)
         elif isinstance(edit, DeletePeerConn):
             self._delete_peer_conn(edit)
-        elif not isinstance(edit, SetDeleteProtect):  # which files don't know
+        elif not self._vpc_edits.write(edit) and not isinstance(edit, SetDeleteProtect):  # which files don't know
             raise InvalidError(f"{type(edit).__name__}: a change that can't be written into a file, make it by hand")
 
     def finish(self) -> None:
         """Note what follows from all edits together."""
+        self._vpc_edits.finish()
         for entry in self._new_conns.values():
             self._changes.append(("peer_connections",), entry)
         gone = set()
         for name, conn_id in self._deleted.items():
-            self._changes.remove(("peer_connections", self._conns[name]))
+            self._changes.remove(self._places.conn(name))
             conn = self._inventory.peer_conns[conn_id]
             gone |= {conn.local.interface_id, conn.peer.interface_id}
         for rule in self._inventory.rules.values() if gone else ():
             # Rules outlive their connection and discard; a file can't name an interface that is gone.
             if rule.next_hop.target in gone and rule.id not in self._turned:
-                self._changes.set((*self._rule(rule.id), "next_hop"), BLACKHOLE_WORD)
+                self._changes.set((*self._places.rule(rule.id), "next_hop"), BLACKHOLE_WORD)
 
     # -------------------------------------------------------------------------------- places
 
-    def _vpc(self, ref: str) -> Path:
-        return ("vpcs", self._vpcs[self._inventory.vpc(ref).id])
-
-    def _rule(self, rule_id: str) -> Path:
-        rule = self._inventory.rule(rule_id)
-        ids = [each.id for each in self._inventory.rules_of(rule.vpc_id)]
-        return (*self._vpc(rule.vpc_id), "routes", ids.index(rule.id))
-
     def _conn_name(self, ref: str) -> str:
         """The name in the file; a connection that was just made has no other."""
-        return ref if ref in self._conns or ref in self._new_conns else self._inventory.peer_conn(ref).name
+        return ref if self._places.has_conn(ref) or ref in self._new_conns else self._inventory.peer_conn(ref).name
 
     def _set_of_conn(self, ref: str, key: str, value: str | int) -> None:
         name = self._conn_name(ref)
@@ -119,12 +109,7 @@ class EditWriter:
             return
         if name in self._deleted:
             raise NotFoundError(f"peer connection {name}: deleted already")
-        self._changes.set(("peer_connections", self._conns[name], key), value)
-
-    def _instance(self, ref: str) -> Path:
-        found = self._inventory.instance(ref)
-        members = [member.id for member in self._inventory.instances_of(found.vpc_id)]
-        return (*self._vpc(found.vpc_id), "instances", members.index(found.id))
+        self._changes.set((*self._places.conn(name), key), value)
 
     def _hop(self, vpc_id: str, next_hop: str | NextHop) -> str:
         """A next hop as files write it: an interface by its name, if it has one."""
@@ -148,10 +133,10 @@ class EditWriter:
         }
         if edit.description:
             entry["description"] = edit.description
-        self._changes.append((*self._vpc(vpc_id), "routes"), entry)
+        self._changes.append((*self._places.vpc(vpc_id), "routes"), entry)
 
     def _change_route(self, edit: UpdateRoute | DeleteRoute) -> None:
-        path, rule = self._rule(edit.rule), self._inventory.rule(edit.rule)
+        path, rule = self._places.rule(edit.rule), self._inventory.rule(edit.rule)
         if isinstance(edit, DeleteRoute):
             self._changes.remove(path)
             self._turned.add(rule.id)
@@ -162,32 +147,6 @@ class EditWriter:
         if edit.next_hop is not None:
             self._changes.set((*path, "next_hop"), self._hop(rule.vpc_id, edit.next_hop))
             self._turned.add(rule.id)
-
-    def _update_instance(self, edit: UpdateInstance) -> None:
-        path, now = self._instance(edit.instance), self._inventory.instance(edit.instance)
-        if edit.name is not None:
-            self._changes.set((*path, "name"), edit.name)
-        if edit.nic_mbps is not None:
-            self._changes.set((*path, "nic_mbps"), edit.nic_mbps)
-        if edit.listen is None:
-            return
-        wanted = [port if isinstance(port, str) else format_port(port) for port in edit.listen]
-        listed = [format_port(port) for port in now.listen]
-        if set(listed) - set(wanted):
-            raise InvalidError(f"instance {now.name}: closing a port can't be written into a file, make it by hand")
-        for port in wanted:
-            if port not in listed:
-                self._changes.append((*path, "listen"), port)
-
-    def _create_instance(self, edit: CreateInstance) -> None:
-        subnet = self._inventory.subnet(edit.subnet, edit.vpc)
-        if edit.addr is None:
-            raise InvalidError(f"instance {edit.name}: a file needs its address")
-        addr = edit.addr if isinstance(edit.addr, str) else format_addr(edit.addr)
-        entry: _Entry = {"name": edit.name, "subnet": subnet.name, "ip": addr}
-        if ports := [port if isinstance(port, str) else format_port(port) for port in edit.listen]:
-            entry["listen"] = ports
-        self._changes.append((*self._vpc(subnet.vpc_id), "instances"), entry)
 
     def _create_peer_conn(self, edit: CreatePeerConn) -> None:
         local, peer = self._inventory.vpc(edit.local_vpc), self._inventory.vpc(edit.peer_vpc)
@@ -207,6 +166,10 @@ class EditWriter:
                 entry[key] = value
         if edit.mtu_bytes != DEFAULT_MTU_BYTES:
             entry["mtu_bytes"] = edit.mtu_bytes
+        if edit.accounting != "l3":
+            entry["accounting"] = edit.accounting
+        if edit.police:
+            entry["police"] = True
         if is_request:
             entry["state"] = "consulting"
         self._new_conns[edit.name] = entry
@@ -214,7 +177,7 @@ class EditWriter:
     def _ask_again(self, edit: CreatePeerConn, state: str) -> None:
         """Delete and make anew, the same connection: its entry in another state, comments and all."""
         conn = self._inventory.peer_conns[self._deleted.pop(edit.name)]
-        path: Path = ("peer_connections", self._conns[edit.name])
+        path: Path = self._places.conn(edit.name)
         self._changes.set((*path, "state"), state)
         is_turned = self._inventory.vpc(edit.local_vpc).id != conn.local.vpc_id
         names = (
@@ -232,3 +195,33 @@ class EditWriter:
             del self._new_conns[name]
         else:
             self._deleted[name] = self._inventory.peer_conn(edit.peer_conn).id
+
+    def _update_peer_conn(self, edit: UpdatePeerConn) -> None:
+        conn = self._inventory.peer_conn(edit.peer_conn)
+        path = self._places.conn(conn.name)
+        if edit.description is not None:
+            raise InvalidError(f"peer connection {conn.name}: a file keeps no description of connections")
+        if edit.name is not None:
+            self._changes.set((*path, "name"), edit.name)
+        if edit.interface_name is None:
+            return
+        key = edit.side or "local"
+        side = conn.local if key == "local" else conn.peer
+        if not edit.interface_name:
+            raise InvalidError(f"peer connection {conn.name}: an interface's name can't be taken away in a file")
+        self._changes.set((*path, key, "interface"), edit.interface_name, after="vpc")
+        for rule in self._inventory.rules_of(side.vpc_id):
+            if rule.next_hop.target == side.interface_id:
+                self._changes.set((*self._places.rule(rule.id), "next_hop"), edit.interface_name)
+
+    def _set_dns_sync(self, edit: SetDnsSync) -> None:
+        conn = self._inventory.peer_conn(edit.peer_conn)
+        path = (*self._places.conn(conn.name), "dns_sync")
+        changed = SIDES if conn.is_same_account else (edit.side,)
+        switches = self._switches.setdefault(conn.id, {side: conn.side(side).dns_sync for side in SIDES})
+        switches |= {side: edit.enabled for side in changed if side is not None}
+        if not self._changes.has(path):
+            self._changes.set(path, switches)
+            return
+        for side, is_on in switches.items():
+            self._changes.set((*path, side), is_on)
