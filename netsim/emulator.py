@@ -59,10 +59,10 @@ RUN_SAMPLE_NS = NS_PER_S
 STEP_NS = 100 * NS_PER_MS
 """Longest stretch between two reports of progress, and how far ahead sources are asked."""
 
-COMPILE_AT_EVENTS = 1_500_000
-COMPILE_AT_EVENTS_WHEN_CACHED = 150_000
+COMPILE_AT_EVENTS = 1_000_000
+COMPILE_AT_EVENTS_WHEN_CACHED = 50_000
 """Runs with more expected events use compiled kernels: plain ones do some 90,000 a second,
-compiling takes a minute once, loading what an earlier run compiled one second."""
+compiling takes a quarter of a minute once, loading what an earlier run compiled half a second."""
 
 
 class Emulator:

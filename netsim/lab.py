@@ -311,4 +311,4 @@ class Lab(Names, Recording, Proofs):
     def on_compile(self) -> None:
         """Tell whoever asked for notices, when it will take a while."""
         if self._notice is not None and not jit.has_cache():
-            self._notice("compiling the packet kernels, about a minute (the next run finds them ready)")
+            self._notice("compiling the packet kernels, some 15 seconds (the next run finds them ready)")
