@@ -17,7 +17,7 @@ from tests.cli_process import ROOT
 
 PACKAGE = ROOT / "netsim"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("numpy", "scapy", "networkx", "numba", "llvmlite", "pydantic", "rich", "yaml", "starlette", "uvicorn")
+HEAVY = ("numpy", "scapy", "networkx", "numba", "llvmlite", "pydantic", "rich", "yaml", "httptools", "uvicorn")
 MAX_LINES = 350
 
 # What is imported under a name that is not its distribution's.

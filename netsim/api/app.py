@@ -1,27 +1,24 @@
 """A request's way: match, authenticate, decode, handle, encode.
 
-An ASGI application of starlette's requests and responses; handlers are plain functions, and the answer to a
-change waits for the disk. Who is let in is decided on the bytes that came in (`auth.py`), and the
-same bytes are what handlers get: there is no second reading of path or query.
+An ASGI application; handlers are plain functions, and the answer to a change waits for the disk. Who is let in
+is decided on the bytes that came in (`auth.py`), and the same bytes are what handlers get: there is no second
+reading of path or query.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
-from starlette.requests import Request as HttpRequest
-from starlette.responses import Response
+from typing import Any
 
 from netsim.api.auth import AuthError, Request, authenticate, query_items
 from netsim.api.call import Call
 from netsim.api.error_codes import ErrorAnswer, HttpError, answer_to
-from netsim.api.json_codec import MAX_BODY_BYTES, dump, parse_object
+from netsim.api.http_message import DisconnectError, Receive, Response, Scope, Send, header, read_body, respond
+from netsim.api.json_codec import dump, parse_object
 from netsim.api.own.operator import check_token, is_disabled
 from netsim.api.region import region_of
 from netsim.api.service import Service
@@ -29,15 +26,11 @@ from netsim.api.url_table import OPERATIONS, UrlTable, own_operations
 from netsim.realtime import BusyError
 from netsim.store.database import StoreError
 
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
-JSON = "application/json;charset=UTF-8"
 MAX_HEAD_BYTES = 32 * 1024
 QUICK_PATHS = ("/v1/", "/v2/")
 """Of operations that read or change the network once and do nothing else: these may be begun anew."""
-DRAINED_BODIES = 8
 OPERATOR_PATH = "/netsim/v1/operator/"
+_ONCE = frozenset({"host", "content-length", "content-type"})
 LOG = logging.getLogger("netsim.api")
 
 
@@ -66,24 +59,20 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = HttpRequest(scope, receive)
         request_id = str(uuid.uuid4())
         try:
-            body = await read_body(request)
-        except ClientDisconnect:
+            response = await self._respond(scope, await read_body(scope, receive), request_id)
+        except DisconnectError:
             return
         except HttpError as error:
-            answer = answer_to(error)
-            response = _error_response(answer, request_id)
-        else:
-            response = await self._respond(request, body, request_id)
-        await response(scope, receive, send)
+            response = _error_response(answer_to(error), request_id)
+        await respond(send, response)
 
-    async def _respond(self, request: HttpRequest, body: bytes, request_id: str) -> Response:
+    async def _respond(self, scope: Scope, body: bytes, request_id: str) -> Response:
         """Handle it here if that takes no waiting, which is nearly always so, else in a thread."""
-        if request.scope["path"].startswith(QUICK_PATHS):
+        if scope["path"].startswith(QUICK_PATHS):
             try:
-                response, owed = self.service.without_waiting(lambda: self._handle(request, body, request_id))
+                response, owed = self.service.without_waiting(lambda: self._handle(scope, body, request_id))
             except BusyError:
                 pass
             else:
@@ -93,25 +82,26 @@ class Api:
                     LOG.exception("request failed", extra={"request_id": request_id})
                     return _error_response(answer_to(error), request_id)
                 return response
-        return await run_in_threadpool(self._handle, request, body, request_id)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(None, self._handle, scope, body, request_id)
 
-    def _handle(self, request: HttpRequest, body: bytes, request_id: str) -> Response:
+    def _handle(self, scope: Scope, body: bytes, request_id: str) -> Response:
         started_ns = time.perf_counter_ns()
         account = operation = ""
         conflict_code = "OperationDenied"
         try:
-            signed = _signed_part(request)
-            path = request.scope["path"]
+            signed = _signed_part(scope)
+            path = scope["path"]
             is_operator = path.startswith(OPERATOR_PATH)
             account = self._operator_of(signed) if is_operator else self._account_of(signed)
             query = _query_of(signed)
             match = self._urls.find(signed.method, path, query)
             operation = f"{match.operation.method} {match.operation.path} {match.operation.flag}".strip()
             conflict_code = match.operation.conflict_code
-            region = region_of(request.headers.get("host", ""), self._default_region)
+            region = region_of(header(scope, b"host") or "", self._default_region)
             call = Call(self.service, account, region, signed.method, path, match.params, query, parse_object(body))
             reply = match.operation.handler(call)
-            response = Response(reply.body, reply.status, media_type=None, headers={"Content-Type": JSON})
+            response = Response(reply.status, reply.body, request_id=request_id)
         except BusyError:
             raise
         except Exception as error:
@@ -119,15 +109,14 @@ class Api:
             if answer.status >= 500:
                 LOG.exception("request failed", extra={"request_id": request_id})
             response = _error_response(answer, request_id)
-        response.headers["x-bce-request-id"] = request_id
         LOG.info(
             "request",
             extra={
                 "request_id": request_id,
                 "account": account,
-                "method": request.method,
+                "method": scope["method"],
                 "operation": operation,
-                "status": response.status_code,
+                "status": response.status,
                 "duration_ms": (time.perf_counter_ns() - started_ns) / 1e6,
             },
         )
@@ -154,42 +143,21 @@ class Api:
         return known[1]
 
 
-async def read_body(request: HttpRequest, most_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body, as long as it is not too large.
-
-    One that is a few times too large is read to its end before it is refused: who still writes does not read.
-
-    Raises:
-        HttpError: RequestEntityTooLarge; what was said or sent is more than `most_bytes`.
-    """
-    too_large = HttpError("RequestEntityTooLarge", f"the body has more than {most_bytes} bytes")
-    announced = request.headers.get("content-length", "0")
-    if announced.isdecimal() and int(announced[:20]) > DRAINED_BODIES * most_bytes:
-        raise too_large
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > DRAINED_BODIES * most_bytes:
-            raise too_large
-        if size <= most_bytes:
-            parts.append(part)
-    if size > most_bytes:
-        raise too_large
-    return b"".join(parts)
-
-
-def _signed_part(request: HttpRequest) -> Request:
-    scope = request.scope
+def _signed_part(scope: Scope) -> Request:
     if scope["http_version"] not in {"1.0", "1.1"}:
         raise HttpError("InvalidHTTPRequest", "accepted HTTP/1.0 and HTTP/1.1")
-    head_bytes = len(scope["query_string"]) + len(scope["path"]) + sum(len(n) + len(v) for n, v in scope["headers"])
+    head_bytes = len(scope["query_string"]) + len(scope["path"])
+    headers: list[tuple[str, str]] = []
+    seen = set()
+    for raw_name, raw_value in scope["headers"]:
+        head_bytes += len(raw_name) + len(raw_value)
+        name = raw_name.decode("latin-1")
+        if name in _ONCE and name in seen:
+            raise HttpError("InvalidHTTPRequest", f"header {name} stands twice")
+        seen.add(name)
+        headers.append((name, raw_value.decode("latin-1")))
     if head_bytes > MAX_HEAD_BYTES:
         raise HttpError("InvalidHTTPRequest", f"the head has more than {MAX_HEAD_BYTES} bytes")
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
-    for once in ("host", "content-length", "content-type"):
-        if sum(1 for name, _ in headers if name == once) > 1:
-            raise HttpError("InvalidHTTPRequest", f"header {once} stands twice")
     raw_path = scope.get("raw_path") or scope["path"].encode()
     return Request(
         scope["method"], raw_path.partition(b"?")[0].decode("latin-1"), scope["query_string"].decode("latin-1"), headers
@@ -211,4 +179,4 @@ def _query_of(signed: Request) -> dict[str, str]:
 
 def _error_response(answer: ErrorAnswer, request_id: str) -> Response:
     body: dict[str, Any] = {"code": answer.code, "message": answer.message, "requestId": request_id}
-    return Response(dump(body), answer.status, headers={"Content-Type": JSON, "x-bce-request-id": request_id})
+    return Response(answer.status, dump(body), request_id=request_id)

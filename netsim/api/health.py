@@ -12,8 +12,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import PlainTextResponse, Response
-
+from netsim.api.http_message import Response, Scope, header
 from netsim.api.json_codec import dump
 from netsim.api.service import Service
 from netsim.dataplane.disposition import Disposition
@@ -22,16 +21,15 @@ from netsim.version import __version__
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
-    from starlette.requests import Request
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-def is_local(request: Request) -> bool:
+def is_local(scope: Scope) -> bool:
     """Whether an unsigned request may be answered."""
-    host = request.headers.get("host", "").rsplit(":", 1)[0].strip("[]").lower()
-    origin = request.headers.get("origin")
-    if origin is not None and origin.split("://")[-1] != request.headers.get("host"):
+    given, origin = header(scope, b"host") or "", header(scope, b"origin")
+    host = given.rsplit(":", 1)[0].strip("[]").lower()
+    if origin is not None and origin.split("://")[-1] != given:
         return False
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -48,7 +46,7 @@ def health(service: Service) -> Response:
     body: dict[str, Any] = {"status": "ok" if failure is None else "failed", "version": __version__}
     if failure is not None:
         body["reason"] = type(failure).__name__
-    return Response(dump(body), 200 if failure is None else 503, media_type="application/json")
+    return Response(200 if failure is None else 503, dump(body), "application/json")
 
 
 def metrics(service: Service) -> Response:
@@ -63,7 +61,7 @@ def metrics(service: Service) -> Response:
 
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Collected())
-    return PlainTextResponse(generate_latest(registry), media_type=METRICS_TYPE)
+    return Response(200, generate_latest(registry).decode(), METRICS_TYPE)
 
 
 def _metrics(emulator: Emulator) -> Iterable[Metric]:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+import asyncio
 
 from netsim.api.app import Api
 from netsim.api.health import health, is_local, metrics
-
-if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+from netsim.api.http_message import TEXT, Receive, Response, Scope, Send, respond
 
 
 class Site:
@@ -34,12 +28,10 @@ class Site:
         if page is None:
             await self._api(scope, receive, send)
             return
-        request = Request(scope)
-        response: Response
-        if not is_local(request):
-            response = PlainTextResponse("asked under a name or from an origin that is not this machine's\n", 403)
-        elif request.method not in {"GET", "HEAD"}:
-            response = PlainTextResponse("GET only\n", 405)
+        if not is_local(scope):
+            response = Response(403, "asked under a name or from an origin that is not this machine's\n", TEXT)
+        elif scope["method"] not in {"GET", "HEAD"}:
+            response = Response(405, "GET only\n", TEXT)
         else:
-            response = await run_in_threadpool(page, self._api.service)
-        await response(scope, receive, send)
+            response = await asyncio.get_running_loop().run_in_executor(None, page, self._api.service)
+        await respond(send, response)

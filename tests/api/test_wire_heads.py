@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from netsim.api.connection import MAX_WAITING
 from tests.api.raw_wire import RawWire, asked, request
 from tests.sdk.cloud import Cloud
 
@@ -31,6 +32,21 @@ def test_two_requests_at_once_are_answered_in_order(cloud: Cloud) -> None:
     with RawWire(cloud) as wire:
         wire.send(request("GET", "/v1/vpc") + request("GET", "/v1/vpc/vpc-none") + request("GET", "/v2/zone"))
         assert [wire.answer().status for _ in range(3)] == [200, 404, 200]
+
+
+def test_garbage_after_requests_ends_the_connection_and_nothing_else(cloud: Cloud) -> None:
+    with RawWire(cloud) as wire:
+        wire.send(request("GET", "/netsim/v1/instance") * 3 + b"\x00\x01")
+        assert wire.is_closed() and wire._got.count(b"InvalidHTTPRequest") <= 1
+
+
+def test_more_requests_at_once_than_one_connection_may_send_are_refused(cloud: Cloud) -> None:
+    with RawWire(cloud) as wire:
+        wire.send(request("GET", "/netsim/v1/instance") * (2 * MAX_WAITING))
+        assert wire.is_closed() and b"requests wait on one connection" in wire._got
+    with RawWire(cloud) as wire:
+        wire.send(request("GET", "/v2/zone") * MAX_WAITING)
+        assert [wire.answer().status for _ in range(MAX_WAITING)] == [200] * MAX_WAITING
 
 
 def test_http_1_0_is_answered_and_closed(cloud: Cloud) -> None:
@@ -62,6 +78,8 @@ GET = b"GET /v1/vpc HTTP/1.1\r\nHost: bcc.bj.baidubce.com\r\n"
         GET + b"na me: x\r\n\r\n",
         GET + b"x: a\x00b\r\n\r\n",
         "GET /v1/vpc/é HTTP/1.1\r\nHost: a\r\n\r\n".encode(),
+        b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        GET + b" folded: into the host\r\n\r\n",  # RFC 9112 section 5.2: such a line is refused
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # the beginning of TLS
     ],
 )
@@ -85,11 +103,9 @@ def test_what_is_no_http_is_refused_in_the_vendors_form(cloud: Cloud, data: byte
         (GET + b"authorization: bce-auth-v1/\xe9/\xff//\xff/\r\n\r\n", "InvalidHTTPAuthHeader"),
         (GET + b"content-type: a\r\ncontent-type: b\r\n\r\n", "InvalidHTTPRequest"),
         (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "InvalidHTTPAuthHeader"),
-        (b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "InvalidHTTPAuthHeader"),
         (b"GET http://a/v1/vpc HTTP/1.1\r\nHost: a\r\n\r\n", "InvalidHTTPAuthHeader"),
         (b"GET /%ff%00%2e%2e/ HTTP/1.1\r\nHost: a\r\n\r\n", "InvalidHTTPAuthHeader"),
         (GET + b"upgrade: websocket\r\nconnection: upgrade\r\n\r\n", "InvalidHTTPAuthHeader"),
-        (GET + b" folded: into the host\r\n\r\n", "InvalidHTTPAuthHeader"),
         (request("GET", "/v9/vpc"), "InvalidVersion"),
         (request("GET", "/v1/nothing"), "InvalidURI"),
         (request("GET", "/v1/vpc/%ff%00"), "NoSuchObject"),

@@ -12,8 +12,8 @@ from contextlib import suppress
 import pytest
 
 from netsim.api.client import Client
+from netsim.api.connection import Limits
 from netsim.api.json_codec import MAX_BODY_BYTES, MAX_DEPTH
-from netsim.api.server import Limits
 from tests.api.raw_wire import PATIENCE_S, RawWire, asked, request
 from tests.api.wire import Headers, signed_headers
 from tests.sdk.cloud import Cloud
@@ -93,8 +93,8 @@ def test_one_who_does_not_take_the_answers_is_let_go(cloud: Cloud) -> None:
     with RawWire(cloud) as wire:
         wire.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         wire.socket.settimeout(0.2)
-        page = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-        assert was_ended(wire, page * 100)
+        page = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"x" * 10_000 + b"\r\n\r\n"
+        assert was_ended(wire, page * 10)
 
 
 def was_ended(wire: RawWire, data: bytes) -> bool:

@@ -18,7 +18,8 @@ from baidubce.services.vpc.peerconn_client import PeerConnClient
 from baidubce.services.vpc.vpc_client import VpcClient
 
 from netsim.api.app import Api
-from netsim.api.server import Limits, Server, listen
+from netsim.api.connection import Limits
+from netsim.api.server import Server, listen
 from netsim.api.service import Service, Start
 from netsim.api.site import Site
 from netsim.controlplane import edit
