@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn, with connections of ours (`connection.py`). A stop is graceful: what was begun is answered."""
+"""The HTTP server: uvicorn, with connections of ours (`connection.py`); what was begun is answered before it stops."""
 
 from __future__ import annotations
 
