@@ -16,8 +16,10 @@ from netsim.controlplane.instance import Instance
 from netsim.controlplane.peer_conn import PeerConn, PeerSide
 from netsim.controlplane.route_table import NextHop, RouteRule
 from netsim.controlplane.subnet import Subnet
+from netsim.controlplane.values import quote, suggest
 from netsim.controlplane.view import View
 from netsim.controlplane.vpc import Vpc
+from netsim.errors import NotFoundError
 from netsim.prefix import ANY, format_addr
 from netsim.traffic.expectation import format_port
 from netsim.units import NS_PER_MS
@@ -36,6 +38,18 @@ def rows_of(noun: str, view: View, vpc: Vpc | None = None) -> Rows:
     """The rows of a kind of thing (one of `NOUNS`), in order of creation; of one VPC if it is given."""
     columns, rows = _MAKERS[noun]
     return Rows(columns, rows(view, vpc))
+
+
+def row_of(noun: str, view: View, ref: str) -> Rows:
+    """The row of one thing, by its id or name; `vpc/name` too, for subnets, instances and records.
+
+    Raises:
+        NotFoundError: there is none that can be seen.
+        InvalidError: several have this name.
+    """
+    wanted = _FINDERS[noun](view, ref)
+    columns, rows = _MAKERS[noun]
+    return Rows(columns, [row for row in rows(view, None) if row["id"] == wanted])
 
 
 def noun_and_id(resource: object) -> tuple[str, str]:
@@ -224,6 +238,32 @@ _MAKERS: dict[str, tuple[tuple[str, ...], Callable[[View, Vpc | None], list[Row]
     "dns": (("vpc", "name", "a"), _dns),
 }
 NOUNS = tuple(_MAKERS)
+
+
+def _account_id(view: View, ref: str) -> str:
+    if ref in view.accounts:
+        return ref
+    raise NotFoundError(f"account {quote(ref)}: not found{suggest(ref, view.accounts)}")
+
+
+def _id_of_record(view: View, ref: str) -> str:
+    vpc, _, name = ref.partition("/")
+    key = name.removesuffix(".").lower()
+    found = next((record for record in view.dns_records_of(vpc) if record.name == key), None)
+    if found is None:
+        raise NotFoundError(f"dns record {quote(name)} of vpc {view.vpc(vpc).name}: not found")
+    return _record_id(found)
+
+
+_FINDERS: dict[str, Callable[[View, str], str]] = {
+    "accounts": _account_id,
+    "vpcs": lambda view, ref: view.vpc(ref).id,
+    "subnets": lambda view, ref: view.subnet(ref).id,
+    "instances": lambda view, ref: view.instance(ref).id,
+    "routes": lambda view, ref: view.rule(ref).id,
+    "peers": lambda view, ref: view.peer_conn(ref).id,
+    "dns": _id_of_record,
+}
 _NOUN_OF: dict[type, str] = {
     Account: "accounts",
     Vpc: "vpcs",

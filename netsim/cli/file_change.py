@@ -1,31 +1,22 @@
-"""Edits of the control plane, made in a topology file: shown as a diff, and written.
-
-A command that changes something says which edits; where they are made is settled here.
-"""
+"""A changed topology file: shown as a diff, and written."""
 
 from __future__ import annotations
 
 import difflib
 import stat
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from netsim.cli.files import write_file
 from netsim.cli.loading import topology_path
-from netsim.cli.output import print_json, print_text
 from netsim.cli.settings import Settings
 from netsim.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
-    from netsim.controlplane.edit import Edit
-    from netsim.controlplane.inventory import Inventory
     from netsim.topology_file.edited import EditableFile
-
-    Edits = Sequence[Edit[Any]]
 
 CONTEXT_LINES = 3
 
@@ -43,40 +34,6 @@ def open_editable(settings: Settings, given: str | None = None) -> EditableFile:
     from netsim.topology_file.edited import EditableFile
 
     return EditableFile.read(topology_path(settings, given), settings.seed)
-
-
-def change(
-    settings: Settings, edits_of: Callable[[Inventory], Edits], *, is_dry: bool, is_sure: bool = True, asks: str = ""
-) -> int:
-    """Make edits, and show them as a diff.
-
-    Args:
-        edits_of: the edits, for the network as it is.
-        is_dry: show them only.
-        is_sure: the user has said yes already.
-        asks: what a user who has not is asked.
-
-    Raises:
-        RefusedError: a rule of the product says no, or the file can't say it; nothing is changed.
-        UsageError: the file can't be written, or nobody is there to be asked.
-    """
-    file = open_editable(settings)
-    edits = edits_of(file.topology.inventory)
-    with file.topology.inventory.attempted(*edits):
-        pass  # the product's own words for a refusal, before the file is looked at
-    changed = file.with_edits(edits)
-    shown = diff(file, changed)
-    if not is_dry:
-        if not is_sure and not _says_yes(asks):
-            settings.note("nothing was changed")
-            return 1
-        write(file, changed)
-        settings.note(f"{file.path}: changed" if shown else f"{file.path}: is so already")
-    if settings.is_json:
-        print_json({"file": str(file.path), "written": not is_dry, "diff": shown})
-    else:
-        print_text(shown)
-    return 0
 
 
 def diff(old: EditableFile, new: EditableFile) -> str:
@@ -123,12 +80,6 @@ def write(old: EditableFile, new: EditableFile) -> None:
         raise UsageError(f"{path}: can't be written: the file is read-only")
     if new.source != old.source:
         write_file(path, new.source)
-
-
-def _says_yes(question: str) -> bool:
-    if not sys.stdin or not sys.stdin.isatty():
-        raise UsageError(f"{question} --yes says so where nobody can be asked")
-    return click.confirm(question, err=True)
 
 
 def _alike(before: Sequence[str], after: Sequence[str]) -> tuple[int, int]:

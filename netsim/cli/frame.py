@@ -34,6 +34,10 @@ class GlobalOption(click.Option):
         return {}
 
 
+class ServerOption(click.Option):
+    """An option that says which server is meant, and who asks it; help lists it apart too."""
+
+
 class Command(click.Command):
     """A subcommand with an example in its help."""
 
@@ -42,10 +46,10 @@ class Command(click.Command):
         self.example = example
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Own options first, then the global ones."""
-        for title, is_global in (("Options", False), ("Global options", True)):
+        """Own options first, then those of servers, then the global ones."""
+        for title, kind in (("Options", click.Option), ("Server", ServerOption), ("Global options", GlobalOption)):
             options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-            shown = [option for option in options if isinstance(option, GlobalOption) == is_global]
+            shown = [option for option in options if _kind_of(option) is kind]
             records = [record for param in shown if (record := param.get_help_record(ctx)) is not None]
             if records:
                 with formatter.section(title):
@@ -58,6 +62,10 @@ class Command(click.Command):
             formatter.write_text(self.example)
 
 
+def _kind_of(option: click.Option) -> type[click.Option]:
+    return next((kind for kind in (ServerOption, GlobalOption) if isinstance(option, kind)), click.Option)
+
+
 def subcommand(
     name: str,
     *,
@@ -65,6 +73,7 @@ def subcommand(
     formats: tuple[str, ...] = ("table", "json"),
     takes_topology: bool = True,
     topology_names: tuple[str, ...] = ("-t", "--topology"),
+    takes_server: bool = False,
 ) -> Callable[[Body], Command]:
     """Make a function a subcommand.
 
@@ -74,6 +83,7 @@ def subcommand(
         formats: which of `FORMATS` it can print.
         takes_topology: whether `-t FILE` means something to it.
         topology_names: of that option, where `-t` means something else.
+        takes_server: whether it works on a running server as well.
     """
 
     def decorate(body: Body) -> Command:
@@ -84,16 +94,19 @@ def subcommand(
                 raise click.UsageError(f"--format {settings.format} is not offered, accepted {', '.join(formats)}")
             if settings.file is not None and not takes_topology:
                 raise click.UsageError("takes no topology file (-t)")
+            if settings.server is not None and not takes_server:
+                raise click.UsageError("works on no server (--server)")
             return body(settings, **params)
 
         made = click.command(name, cls=Command, example=example, context_settings=CONTEXT)(callback)
+        made.params += server_options() if takes_server else []
         made.params += global_options(topology_names if takes_topology else ())
         return made
 
     return decorate
 
 
-def group(name: str, *, text: str, commands: Sequence[click.Command]) -> click.Group:
+def group(name: str, *, text: str, commands: Sequence[click.Command], takes_server: bool = False) -> click.Group:
     """A noun with its verbs: `netsim route create`."""
     return click.Group(
         name,
@@ -101,7 +114,7 @@ def group(name: str, *, text: str, commands: Sequence[click.Command]) -> click.G
         context_settings=CONTEXT,
         commands=commands,
         no_args_is_help=False,
-        params=[*global_options()],
+        params=[*(server_options() if takes_server else ()), *global_options()],
     )
 
 
@@ -135,6 +148,30 @@ def global_options(topology_names: tuple[str, ...] = ("-t", "--topology")) -> li
         _flag(["-v", "--verbose"], "verbosity", 1, "More detail."),
         _flag(["--no-color"], "no_color", True, "No colours (also: NO_COLOR, or off a terminal)."),
     ]
+
+
+def server_options() -> list[ServerOption]:
+    """The options that say which server, and who asks it."""
+
+    def option(names: list[str], field: str, metavar: str, text: str, kind: Any = str) -> ServerOption:
+        return ServerOption(names, type=kind, metavar=metavar, expose_value=False, callback=_remember(field), help=text)
+
+    return [
+        option(["--server"], "server", "URL", "Work on this server, not on a file (NETSIM_SERVER)."),
+        option(["--account"], "account", "ID", "Act as this account, in a file too (NETSIM_ACCOUNT)."),
+        option(["--access-key"], "access_key", "KEY", "Of the account (NETSIM_ACCESS_KEY)."),
+        option(["--secret-key"], "secret_key", "KEY", "Better in NETSIM_SECRET_KEY: others see command lines."),
+        option(
+            ["--credentials"], "credentials", "FILE", "What `serve --credentials` wrote (NETSIM_CREDENTIALS)."
+        ),
+        option(
+            ["--operator-token"], "operator_token_file", "FILE", "Holds the operator's token (NETSIM_OPERATOR_TOKEN)."
+        ),
+        option(
+            ["--timeout"], "timeout_s", "SECONDS", "Wait so long for an answer (default: 30).",
+            click.FloatRange(0, 3600, min_open=True),
+        ),
+    ]  # fmt: skip
 
 
 def usage_line(error: click.UsageError) -> str:

@@ -8,16 +8,16 @@ from typing import Any
 
 import click
 
-from netsim.cli.frame import CONTEXT, global_options, unknown_command
+from netsim.cli.frame import CONTEXT, global_options, server_options, unknown_command
 from netsim.version import __version__
 
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph", "diff"),
     "Packets": ("ping", "traceroute", "pingall", "iperf", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
-    "Changes": ("route", "peer", "vpc", "instance"),
+    "Control": ("vpc", "subnet", "instance", "route", "peer", "dns"),
     "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),
-    "Server": ("serve", "db"),
+    "Server": ("serve", "db", "account", "key", "clock"),
     "Real kernel": ("deploy", "exec", "destroy", "crosscheck", "cleanup", "doctor"),
 }
 """Subcommands in the order of the help; `route get` lives in module `route`, as attribute `command`."""
@@ -75,9 +75,10 @@ root = LazyGroup(
     callback=_without_subcommand,
     invoke_without_command=True,
     help="Emulate cloud VPC networks: real packets through route tables and capped peer connections.",
-    epilog="Exit codes: 0 yes, 1 the answer is no, 2 usage, 3 bad file, 4 refused by a rule, 6 not on this machine.",
+    epilog="Exit codes: 0 yes, 1 the answer is no, 2 usage, 3 bad file, 4 refused by a rule, 5 server, 6 not here.",
     context_settings=CONTEXT,
     params=[
+        *[option for option in server_options() if option.name == "server"],
         *global_options(),
         click.Option(
             ["--version"],

@@ -27,6 +27,7 @@ _KEY_BYTES = 16
 @click.option("--port", default=DEFAULT_PORT, type=click.IntRange(0, 65_535), help="0: any free one (default: 8410).")
 @click.option("--db", "database", metavar="FILE", help="Keep the network here (default: until the server ends).")
 @click.option("--accounts", metavar="FILE", help="accounts: [{id, access_key, secret_key}] (default: keys are made).")
+@click.option("--credentials", metavar="FILE", help="Write URL, operator's token and all keys there, for you alone.")
 @click.option("--region", default="bj", metavar="CODE", help="Of requests to a host that names none (default: bj).")
 @click.option("--speed", default=1.0, type=float, metavar="X", help="Packet time per wall time (default: 1).")
 def command(
@@ -36,6 +37,7 @@ def command(
     port: int,
     database: str | None,
     accounts: str | None,
+    credentials: str | None,
     region: str,
     speed: float,
 ) -> None:
@@ -67,16 +69,18 @@ def command(
         ending.callback(sock.close)
         service = Service(path, time.time_ns, start, speed)
         ending.callback(service.close)
-        for credentials in given:
-            service.put_key(credentials.access_key, credentials.secret_key, credentials.account)
+        for each in given:
+            service.put_key(each.access_key, each.secret_key, each.account)
         if not service.keys:
-            _make_keys(service)
+            _make_keys(service, is_shown=credentials is None)
         if database is None:
             settings.note("no --db: what is made here is gone when the server ends")
         log_to_stderr(_level(settings))
         address = f"[{host}]" if ":" in host else host
         url = f"http://{address}:{sock.getsockname()[1]}"
         token = make_token(token_file(path))
+        if credentials is not None:
+            _write_credentials(credentials, service, url, token)
         server = Server(
             Site(Api(service, region, operator_token=token)),
             on_ready=lambda: print_line(f"serving on {url} (Ctrl-C ends)"),
@@ -97,7 +101,7 @@ def _start_of(settings: Settings, file: str | None) -> Start:
     return Start(topology.seed, topology.profile, topology.limits, tuple(edits_of(topology.inventory)))
 
 
-def _make_keys(service: Service) -> None:
+def _make_keys(service: Service, *, is_shown: bool) -> None:
     """A first start without accounts: keys for each account there is, or for one that is made; shown once."""
     import secrets
 
@@ -105,7 +109,21 @@ def _make_keys(service: Service) -> None:
     for name in names:
         access_key, secret_key = secrets.token_hex(_KEY_BYTES), secrets.token_hex(_KEY_BYTES)
         service.put_key(access_key, secret_key, name)
-        print_line(f"account {name}: access key {access_key}, secret key {secret_key}")
+        if is_shown:
+            print_line(f"account {name}: access key {access_key}, secret key {secret_key}")
+
+
+def _write_credentials(path: str, service: Service, url: str, token: str) -> None:
+    """What `--credentials` of the control commands reads."""
+    from netsim.api.accounts_file import Credentials, CredentialsFile, write_credentials
+    from netsim.api.own.operator import is_disabled
+
+    keys = [
+        Credentials(account, access_key, secret_key)
+        for access_key, (secret_key, account) in service.keys.items()
+        if not is_disabled(secret_key)
+    ]
+    write_credentials(path, CredentialsFile(url, token, keys))
 
 
 def _level(settings: Settings) -> int:

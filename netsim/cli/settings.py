@@ -19,6 +19,12 @@ class Settings:
         seed: overrides the file's.
         verbosity: -1 quiet, 0, 1 verbose.
         no_color: asked for on the command line.
+        server: URL of a running server to work on instead of a file.
+        account: whose eyes and hands: a tenant's; None is whoever owns the file, or the only one of the keys.
+        access_key, secret_key: of the server.
+        credentials: a file with keys.
+        operator_token_file: a file with the operator's token.
+        timeout_s: how long a server may take to answer.
     """
 
     file: str | None = None
@@ -26,6 +32,13 @@ class Settings:
     seed: int | None = None
     verbosity: int = 0
     no_color: bool = False
+    server: str | None = None
+    account: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    credentials: str | None = None
+    operator_token_file: str | None = None
+    timeout_s: float = 30.0
 
     @property
     def is_json(self) -> bool:

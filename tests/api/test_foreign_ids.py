@@ -22,6 +22,10 @@ RULE = {"sourceAddress": "0.0.0.0/0", "destinationAddress": "10.9.0.0/16", "next
 WINDOW = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-01T01:00:00Z", "periodInSecond": "60"}
 METRICS = "/json-api/v1/metricdata"
 ID = "{ID}"
+REF_KINDS = {
+    "accounts": "account", "vpcs": "vpc", "subnets": "subnet", "instances": "instance", "routes": "rule",
+    "peers": "conn",
+}  # fmt: skip
 
 
 class Spot(NamedTuple):
@@ -145,6 +149,9 @@ def spots(mine: Owned) -> list[Spot]:
         Spot("GET /netsim/v1/dns", "vpc", "/netsim/v1/dns", {"vpcId": ID}),
         Spot("DELETE /netsim/v1/dns/{vpcId}/{name}", "vpc", f"/netsim/v1/dns/{ID}/web.test"),
         *(Spot("GET /netsim/v1/resource/{noun}", "vpc", f"/netsim/v1/resource/{noun}", {"vpc": ID}) for noun in NOUNS),
+        *(Spot("GET /netsim/v1/resource/{noun}", kind, f"/netsim/v1/resource/{noun}", {"ref": ID})
+          for noun, kind in REF_KINDS.items()),
+        Spot("GET /netsim/v1/resource/{noun}", "vpc", "/netsim/v1/resource/dns", {"ref": f"{ID}/web.test"}),
         *(Spot("POST /netsim/v1/resource", kind, "/netsim/v1/resource", {}, {"edits": [edit], **dry})
           for dry in ({}, {"dryRun": True}) for kind, edit in edits(mine)),
         *(spot for kind in ("flow", "ping") for spot in (

@@ -119,8 +119,13 @@ def list_accounts(call: Call) -> Reply:
     keys = call.service.keys
 
     def look(emulator: Emulator) -> list[dict[str, Any]]:
+        vpcs = emulator.inventory.vpcs.values()
         return [
-            {"id": account, "accessKeys": [key for key, (_, owner) in keys.items() if owner == account]}
+            {
+                "id": account,
+                "vpcs": sum(vpc.account == account for vpc in vpcs),
+                "accessKeys": [key for key, (_, owner) in list(keys.items()) if owner == account],
+            }
             for account in emulator.inventory.accounts
         ]
 

@@ -1,7 +1,7 @@
 """Resources in netsim's own words: listed as `netsim show` lists a file's, changed by edits.
 
-    GET  /netsim/v1/resource/{noun}[?vpc=&region=]     {"account", "columns", "rows"}
-    POST /netsim/v1/resource                           {"edits": [{"edit": "CreateVpc", …}], "dryRun"?}
+    GET  /netsim/v1/resource/{noun}[?vpc=&region=|?ref=]   {"account", "columns", "rows"}
+    POST /netsim/v1/resource                               {"edits": [{"edit": "CreateVpc", …}], "dryRun"?}
 
 The edits of one request commit together or not at all; those of a request with a `clientToken` once. Unlike
 the vendor's API this one takes names wherever ids are taken, and has no regions of its own: a tenant sees all
@@ -23,20 +23,21 @@ from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.view import View
 from netsim.emulator import Emulator
-from netsim.resource_rows import NOUNS, noun_and_id, rows_of
+from netsim.resource_rows import NOUNS, noun_and_id, row_of, rows_of
 from netsim.store.edit_codec import CLASSES, KIND, of_json
 
 MAX_EDITS = 100
 
 
 def list_resources(call: Call) -> Reply:
-    """GET /netsim/v1/resource/{noun}: rows, of one VPC or one region if it is said."""
-    noun, vpc, region = call.params["noun"], call.query.get("vpc", ""), call.query.get("region", "")
+    """GET /netsim/v1/resource/{noun}: rows, of one VPC or one region, or the one that `ref` names."""
+    noun = call.params["noun"]
+    vpc, region, ref = (call.query.get(key, "") for key in ("vpc", "region", "ref"))
     if noun not in NOUNS:
         raise HttpError("InvalidURI", f"there is no {noun[:60]!r}, accepted {', '.join(NOUNS)}")
 
     def look(view: View) -> dict[str, Any]:
-        found = rows_of(noun, view, view.vpc(vpc) if vpc else None)
+        found = row_of(noun, view, ref) if ref else rows_of(noun, view, view.vpc(vpc) if vpc else None)
         rows = [row for row in found.rows if not region or row.get("region") == region]
         return {"account": view.account, "columns": found.columns, "rows": rows}
 
