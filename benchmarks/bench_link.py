@@ -33,7 +33,7 @@ from netsim.dataplane.fib import (
     LINK_WORDS,
 )
 from netsim.dataplane.link import offer
-from netsim.dataplane.ring import R_BASE, R_MASK, R_TAIL, RING_WORDS
+from netsim.dataplane.ring import CHUNK, R_TAIL, R_TAIL_SLOT, RING_WORDS, next_slot
 from netsim.dataplane.row import WORDS
 from netsim.dataplane.token_bucket import NANOBITS_PER_BYTE, fill_ns
 from netsim.jit import kernel
@@ -47,20 +47,23 @@ SOURCE = Path(__file__).parent / "peers" / "link.c"
 
 
 @kernel(is_inline=False)
-def offer_all(link: Any, state: Any, rings: Any, pool: Any, at_ns: Any, size_bytes: Any, departs_ns: Any) -> int:
+def offer_all(
+    link: Any, state: Any, rings: Any, pool: Any, chunks: Any, at_ns: Any, size_bytes: Any, departs_ns: Any
+) -> int:
     """Offer every packet to link 0; how many were dropped."""
     dropped = 0
     for i in range(len(at_ns)):
-        departs = offer(link, state, rings, pool, 0, size_bytes[i], at_ns[i])
+        departs = offer(link, state, rings, pool, chunks, 0, size_bytes[i], at_ns[i])
         if departs < 0:
             departs_ns[i] = -1
             dropped += 1
         else:
             departs_ns[i] = departs
-            slot = rings[R_BASE] + (rings[R_TAIL] & rings[R_MASK])
+            slot = rings[R_TAIL_SLOT]
             pool[slot * WORDS] = departs + link[K_DELAY_NS]
             pool[slot * WORDS + 1] = size_bytes[i] << 32
             rings[R_TAIL] += 1
+            rings[R_TAIL_SLOT] = next_slot(chunks, slot)
     return dropped
 
 
@@ -78,9 +81,9 @@ def run_ours(at_ns: Ints, size: Ints, departs: Ints) -> int:
     link[[K_ACTIVE, K_RATE_BPS, K_BURST_NANOBITS]] = 1, RATE_BPS, BURST_BYTES * NANOBITS_PER_BYTE
     link[[K_FULL_AFTER_NS, K_QUEUE_BYTES, K_DELAY_NS]] = fill_ns(RATE_BPS, BURST_BYTES), QUEUE_BYTES, DELAY_NS
     state[[S_TOKENS, S_RING]] = link[K_BURST_NANOBITS], 0
-    rings[R_MASK] = CAPACITY - 1
+    chunks = np.roll(np.arange(0, CAPACITY, CHUNK), -1)
     pool = np.zeros(CAPACITY * WORDS, np.int64)
-    return int(jit.compiled(offer_all)(link, state, rings, pool, at_ns, size, departs))
+    return int(jit.compiled(offer_all)(link, state, rings, pool, chunks, at_ns, size, departs))
 
 
 def compile_c(folder: Path) -> Callable[[Ints, Ints, Ints], int]:

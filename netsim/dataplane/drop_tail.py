@@ -10,38 +10,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from netsim.dataplane.ring import R_BASE, R_MASK, R_RELEASED, R_TAIL, RING_WORDS
+from netsim.dataplane.ring import R_RELEASED, R_RELEASED_SLOT, R_TAIL, RING_WORDS, next_slot
 from netsim.dataplane.row import WORDS
 from netsim.jit import kernel
 
-# state of a link; the first two words are its token bucket
+# state of a link; the first two words are its token bucket. A cache line each: what its sending node writes,
+# what its receiving node writes, what neither does
 (
     S_TOKENS, S_FILLED_AT, S_BACKLOG_BYTES, S_EGRESS_BYTES, S_EGRESS_PACKETS, S_DROPPED_BYTES, S_DROPPED_PACKETS,
-    S_INGRESS_BYTES, S_INGRESS_PACKETS, S_TAP, S_RING,
-) = range(11)  # fmt: skip
-STATE_WORDS = 11
+) = range(7)  # fmt: skip
+S_INGRESS_BYTES, S_INGRESS_PACKETS = 8, 9
+S_TAP, S_RING = 16, 17
+STATE_WORDS = 24
 
 
 @kernel(is_inline=False)
 def release(
-    rings: Any, pool: Any, state: Any, ring: int, link: int, until_ns: int, delay_ns: int, overhead_bytes: int
+    rings: Any,
+    pool: Any,
+    chunks: Any,
+    state: Any,
+    ring: int,
+    link: int,
+    until_ns: int,
+    delay_ns: int,
+    overhead_bytes: int,
 ) -> None:
     """Count as departed whatever departs at `until_ns` or before."""
     r = ring * RING_WORDS
-    base = rings[r + R_BASE]
-    mask = rings[r + R_MASK]
     tail = rings[r + R_TAIL]
     entry = rings[r + R_RELEASED]
+    slot = rings[r + R_RELEASED_SLOT]
     departed_bytes = 0
     first = entry
     while entry < tail:
-        at = (base + (entry & mask)) * WORDS
+        at = slot * WORDS
         if pool[at] - delay_ns > until_ns:
             break
         departed_bytes += (pool[at + 1] >> 32) + overhead_bytes
         entry += 1
+        slot = next_slot(chunks, slot)
     if entry != first:
         rings[r + R_RELEASED] = entry
+        rings[r + R_RELEASED_SLOT] = slot
         s = link * STATE_WORDS
         state[s + S_BACKLOG_BYTES] -= departed_bytes
         state[s + S_EGRESS_BYTES] += departed_bytes

@@ -20,7 +20,6 @@ from netsim.dataplane.row import FLOW, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ,
 from netsim.dataplane.state import (
     C_NIC_QUEUE_NS,
     C_NIC_RING,
-    C_SHORT,
     F_DST_INST,
     F_FROM_STORE,
     F_PAYLOAD,
@@ -54,6 +53,7 @@ from netsim.dataplane.state import (
 from netsim.dataplane.trace import ANSWERED, ENDED, ERROR_MADE, TAP_SENT, note, record
 from netsim.dataplane.trace import SENT as SENT_EVENT
 from netsim.jit import kernel
+from netsim.jit.together import add_shared
 
 DELIVERED = int(Disposition.DELIVERED)
 QUEUE_FULL = int(Disposition.QUEUE_FULL)
@@ -65,7 +65,7 @@ def end(st: Any, row: Any, n: int, disposition: int, detail: int, now_ns: int) -
     """The packet in hand ends at node `n`; the only place where a disposition is counted."""
     st.node[n * NODE_STATE_WORDS + V_DISPOSITION + disposition] += 1
     if disposition > EXITS_NETWORK and row[ROLE] == ORIGINAL:
-        st.measure[row[FLOW] * MEASURE_WORDS + M_DROPPED_PACKETS] += 1
+        add_shared(st.measure, row[FLOW] * MEASURE_WORDS + M_DROPPED_PACKETS, 1)  # any node may
     note(st.journal, st.journal_used, row, now_ns, ENDED, n, disposition, detail)
 
 
@@ -96,8 +96,7 @@ def transmit(fib: Any, st: Any, row: Any, n: int, i: int, now_ns: int) -> None:
     if st.inst[x + X_TAP]:
         record(st.journal, st.journal_used, row, departs_ns, TAP_SENT, i, 0, 0)
     st.control[C_NIC_RING] = st.inst[x + X_RING]
-    if push(st.rings, st.pool, st.inst[x + X_RING], row, departs_ns):
-        st.control[C_SHORT] = 1
+    push(st, st.inst[x + X_RING], row, departs_ns)
 
 
 @kernel

@@ -31,8 +31,9 @@ from netsim.dataplane.fib import (
 )
 from netsim.dataplane.host_call import HostCall, originate
 from netsim.dataplane.latency import BINS
-from netsim.dataplane.memory import Memory
+from netsim.dataplane.memory import Hands, Memory
 from netsim.dataplane.row import AT, WORDS, rows_of_batch, unpack_words
+from netsim.dataplane.shares import Shares
 from netsim.dataplane.tcp_app import SAYS_CLOSE
 from netsim.dataplane.tcp_timer import NEVER
 from netsim.errors import ClockError, InvalidError
@@ -74,6 +75,9 @@ class Engine:
         self.memory = Memory(DELIVERY_NS, NIC_QUEUE_NS)
         self.now_ns = 0
         self.is_compiled = False
+        self.threads = 1
+        """How many a compiled run may use; what comes of it is the same with any number."""
+        self._shares = Shares()
         self.on_host_call: Callable[[HostCall], None] | None = None
         """Answers what resolvers are asked, with `originate`; None: their ports are closed."""
         self._call_ns = -1
@@ -99,7 +103,7 @@ class Engine:
         if shortest_ns < 1:
             raise InvalidError(f"link: propagation delay is {shortest_ns} ns, must be 1 ns or more")
         self._window_ns = shortest_ns
-        self.memory.control[state.C_FIB_VERSION] += 1
+        self.memory.set_all(state.C_FIB_VERSION, int(self.memory.hands[0].control[state.C_FIB_VERSION]) + 1)
 
     def _settle_caps(self, fib: Fib) -> None:
         n = len(self.memory.link) // drop_tail.STATE_WORDS
@@ -171,14 +175,16 @@ class Engine:
         """
         if until_ns < self.now_ns:
             raise ClockError(f"engine: asked to go from {self.now_ns} ns back to {until_ns} ns")
-        run = jit.compiled(window.run_until) if self.is_compiled else window.run_until
         while True:
-            self.memory.control[state.C_HOST_CALLS] = self.on_host_call is not None
-            fib, st = self.memory.views(self.fib, self.is_compiled)
-            status = run(fib, st, until_ns, self._window_ns)
-            if status == window.DONE:
+            self.memory.set_all(state.C_HOST_CALLS, self.on_host_call is not None)
+            statuses = self._shares.run(
+                self.memory, self.fib, is_compiled=self.is_compiled, threads=self.threads, until_ns=until_ns,
+                window_ns=self._window_ns,
+            )  # fmt: skip
+            if set(statuses) == {window.DONE}:
                 break
-            self._make_room(status)
+            for share, status in enumerate(statuses):
+                self._make_room(share, status)
         self._drain_journal()
         self._release_departed(until_ns - 1)
         self.now_ns = until_ns
@@ -190,37 +196,39 @@ class Engine:
         due_ns = self.memory.ends.next_timer_ns()
         if not len(busy):
             return due_ns if due_ns < NEVER else None
-        slots = busy[:, ring.R_BASE] + (busy[:, ring.R_HEAD] & busy[:, ring.R_MASK])
+        slots = busy[:, ring.R_HEAD_SLOT]
         is_source = busy[:, ring.R_KIND] == ring.SOURCE
         times = [self.memory.rings.pool[slots[~is_source] * WORDS], self.memory.rings.arrivals[slots[is_source] * 2]]
         return min(due_ns, int(np.concatenate(times).min()))
 
-    def _make_room(self, status: int) -> None:
+    def _make_room(self, share: int, status: int) -> None:
         memory = self.memory
+        control = memory.hands[share].control
+        memory.fill_stock(share)
         if status == window.NEED_RINGS:
             memory.rings.grow_short()
         elif status == window.NEED_ROOM:
-            memory.rings.grow(int(memory.control[state.C_NEED_RING]), int(memory.control[state.C_NEED_SLOTS]))
+            memory.rings.grow(int(control[state.C_NEED_RING]), int(control[state.C_NEED_SLOTS]))
         elif status == window.NEED_ENDS:
-            memory.ends.add_free(int(memory.control[state.C_NEED_NODE]), memory.node)
+            memory.ends.add_free(int(control[state.C_NEED_NODE]), memory.node)
         elif status == window.NEED_HOST:
-            self._call_host()
-        else:
+            self._call_host(memory.hands[share])
+        elif status == window.NEED_JOURNAL:
             self._drain_journal()
-            memory.enlarge_journal(int(memory.control[state.C_NEED_RECORDS]))
+            memory.enlarge_journal(int(control[state.C_NEED_RECORDS]))
 
-    def _call_host(self) -> None:
-        memory = self.memory
-        node = int(memory.control[state.C_HOST_NODE])
-        row = memory.hand.copy()
+    def _call_host(self, hands: Hands) -> None:
+        memory, control = self.memory, hands.control
+        node = int(control[state.C_HOST_NODE])
+        row = hands.hand.copy()
         self._call_ns = int(row[AT])
-        memory.control[state.C_HOST_NODE] = -1
-        memory.control[state.C_SHORT] = 0
+        control[state.C_HOST_NODE] = -1
+        control[state.C_SHORT] = 0
         memory.rings.grow_short()
         assert self.on_host_call is not None
         try:
             tcb, offset, n_bytes = (
-                int(memory.control[word]) for word in (state.C_HOST_TCB, state.C_HOST_OFFSET, state.C_HOST_BYTES)
+                int(control[word]) for word in (state.C_HOST_TCB, state.C_HOST_OFFSET, state.C_HOST_BYTES)
             )
             call = HostCall(node, self._call_ns, row)
             self.on_host_call(call if tcb < 0 else call._replace(tcb=tcb, offset=offset, n_bytes=n_bytes))
@@ -234,7 +242,7 @@ class Engine:
         """
         if (self.memory.journal_used[0] + 1) * trace.JOURNAL_WORDS > len(self.memory.journal):
             self._drain_journal()
-        originate(self.memory, node, row, self._call_ns if self._call_ns >= 0 else self.now_ns)
+        originate(self.memory, self.fib, node, row, self._call_ns if self._call_ns >= 0 else self.now_ns)
 
     def tcp_write(self, tcb: int, n_bytes: int) -> None:
         """Queue bytes for a TCP end to send (what they are is the caller's to know); they leave at this instant.
@@ -260,7 +268,7 @@ class Engine:
         for q in queues.tolist():
             k = int(table[q, ring.R_REF])
             delay_ns, overhead = int(link[k, K_DELAY_NS]), int(link[k, K_OVERHEAD_BYTES])
-            run(st.rings, st.pool, st.link, q, k, until_ns, delay_ns, overhead)
+            run(st.rings, st.pool, st.chunks, st.link, q, k, until_ns, delay_ns, overhead)
 
     # -- what came of it ------------------------------------------------------------------
 
@@ -333,9 +341,9 @@ class Engine:
     @property
     def events(self) -> int:
         """Events processed so far."""
-        return int(self.memory.control[state.C_EVENTS])
+        return self.memory.sum_of(state.C_EVENTS)
 
     @property
     def packet_hops(self) -> int:
         """Packets offered to links so far."""
-        return int(self.memory.control[state.C_HOPS])
+        return self.memory.sum_of(state.C_HOPS)

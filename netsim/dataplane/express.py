@@ -45,7 +45,7 @@ from netsim.dataplane.hop import find_addr, is_unforwardable
 from netsim.dataplane.latency import count
 from netsim.dataplane.link import offer
 from netsim.dataplane.lpm import find_rule, last_at_most
-from netsim.dataplane.ring import LINK, NIC, R_BASE, R_HEAD, R_MASK, R_TAIL, RING_WORDS, SPARE
+from netsim.dataplane.ring import LINK, NIC, R_SEEN, R_TAIL, R_TAIL_SLOT, RING_WORDS, append
 from netsim.dataplane.row import WORDS
 from netsim.dataplane.state import (
     C_DELIVERY_NS,
@@ -53,7 +53,6 @@ from netsim.dataplane.state import (
     C_HOPS,
     C_NIC_QUEUE_NS,
     C_NIC_RING,
-    C_SHORT,
     F_DST,
     F_DST_INST,
     F_FLAGS,
@@ -91,6 +90,7 @@ from netsim.dataplane.state import (
     X_TX_PACKETS,
 )
 from netsim.jit import kernel
+from netsim.jit.together import add_shared
 
 PATHS = 64
 """Remembered paths per node; a power of two."""
@@ -138,6 +138,7 @@ def forward_express(fib: Any, st: Any, n: int, kind: int, ref: int, slot: int) -
     if way == TO_HOST:
         ring = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
         move(st, w, ring, now_ns + st.control[C_DELIVERY_NS], word2 - _ONE_TTL, word7 >> 32 << 32 | target + 1)
+        st.rings[ring * RING_WORDS + R_SEEN] = st.rings[ring * RING_WORDS + R_TAIL]
     else:
         transits = word7 >> 32
         if size > fib.link[target * LINK_WORDS + K_MTU_BYTES] or st.link[target * STATE_WORDS + S_TAP]:
@@ -147,11 +148,11 @@ def forward_express(fib: Any, st: Any, n: int, kind: int, ref: int, slot: int) -
                 return False
             transits = min(transits + 1, 255)
         st.control[C_HOPS] += 1
-        departs_ns = offer(fib.link, st.link, st.rings, pool, target, size, now_ns)
+        departs_ns = offer(fib.link, st.link, st.rings, pool, st.chunks, target, size, now_ns)
         if departs_ns < 0:
             st.node[n * NODE_STATE_WORDS + V_DISPOSITION - departs_ns] += 1
             if word2 & _ROLE == 0:
-                st.measure[(pool[w + 6] & _M32) * MEASURE_WORDS + M_DROPPED_PACKETS] += 1
+                add_shared(st.measure, (pool[w + 6] & _M32) * MEASURE_WORDS + M_DROPPED_PACKETS, 1)
         else:
             arrives_ns = departs_ns + fib.link[target * LINK_WORDS + K_DELAY_NS]
             move(st, w, st.link[target * STATE_WORDS + S_RING], arrives_ns, word2 - _ONE_TTL, transits << 32)
@@ -187,12 +188,9 @@ def remember(fib: Any, st: Any, n: int, src: int, dst: int, p: int) -> None:
 
 @kernel
 def move(st: Any, w: int, q: int, at_ns: int, word2: int, word7: int) -> None:
-    """Append the packet at `pool[w]` to ring `q`, due at `at_ns`, with two words made new; `ring.push` for words."""
+    """Append the packet at `pool[w]` to ring `q`, with two words made new; `ring.push_ahead` for words."""
     pool = st.pool
-    r = q * RING_WORDS
-    tail = st.rings[r + R_TAIL]
-    mask = st.rings[r + R_MASK]
-    to = (st.rings[r + R_BASE] + (tail & mask)) * WORDS
+    to = st.rings[q * RING_WORDS + R_TAIL_SLOT] * WORDS
     # Read before anything is written: the compiler can't know that the two places never overlap.
     word1 = pool[w + 1]
     word3 = pool[w + 3]
@@ -211,9 +209,7 @@ def move(st: Any, w: int, q: int, at_ns: int, word2: int, word7: int) -> None:
     pool[to + 7] = word7
     pool[to + 8] = word8
     pool[to + 9] = word9
-    st.rings[r + R_TAIL] = tail + 1
-    if mask - (tail - st.rings[r + R_HEAD]) < SPARE:
-        st.control[C_SHORT] = 1
+    append(st, q)
 
 
 @kernel
@@ -293,10 +289,7 @@ def send_express(fib: Any, st: Any, n: int, flow: int, slot: int) -> bool:
     q = st.inst[x + X_RING]
     st.control[C_NIC_RING] = q
     pool = st.pool
-    r = q * RING_WORDS
-    tail = st.rings[r + R_TAIL]
-    mask = st.rings[r + R_MASK]
-    to = (st.rings[r + R_BASE] + (tail & mask)) * WORDS
+    to = st.rings[q * RING_WORDS + R_TAIL_SLOT] * WORDS
     pool[to] = departs_ns
     pool[to + 1] = st.flow[f + F_SRC] | size << 32
     pool[to + 2] = st.flow[f + F_DST] | (seq & 0xFFFF) << 32 | st.flow[f + F_TTL] << 48 | st.flow[f + F_FLAGS] << 58
@@ -307,7 +300,6 @@ def send_express(fib: Any, st: Any, n: int, flow: int, slot: int) -> bool:
     pool[to + 7] = i + 1
     pool[to + 8] = 0
     pool[to + 9] = 0
-    st.rings[r + R_TAIL] = tail + 1
-    if mask - (tail - st.rings[r + R_HEAD]) < SPARE:
-        st.control[C_SHORT] = 1
+    append(st, q)
+    st.rings[q * RING_WORDS + R_SEEN] = st.rings[q * RING_WORDS + R_TAIL]
     return True

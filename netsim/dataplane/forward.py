@@ -61,9 +61,10 @@ from netsim.dataplane.host_call import is_query
 from netsim.dataplane.link import offer
 from netsim.dataplane.reassembly import gather
 from netsim.dataplane.ring import (
-    SPARE,
-    free_slots,
+    LEAST_FREE,
+    make_room,
     push,
+    push_ahead,
 )
 from netsim.dataplane.row import (
     DST,
@@ -88,7 +89,6 @@ from netsim.dataplane.state import (
     C_NEED_RECORDS,
     C_NEED_RING,
     C_NEED_SLOTS,
-    C_SHORT,
     NODE_STATE_WORDS,
     V_DELIVERY_RING,
     V_FREE,
@@ -148,8 +148,7 @@ def deliver(st: Any, row: Any, n: int, i: int, now_ns: int) -> None:
     """Send the packet the last stretch, to instance `i` of the node's own VPC."""
     row[INST] = i
     ring = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
-    if push(st.rings, st.pool, ring, row, now_ns + st.control[C_DELIVERY_NS]):
-        st.control[C_SHORT] = 1
+    push(st, ring, row, now_ns + st.control[C_DELIVERY_NS])
 
 
 @kernel
@@ -176,9 +175,9 @@ def route(fib: Any, st: Any, n: int, came_from: int, now_ns: int) -> int:
     fate = decide(fib, row, n, came_from, out)
     action = out[O_ACTION]
     if fate == OK and action == TO_LINK and out[O_FRAGMENTS] > 1:
-        wanted = out[O_FRAGMENTS] + SPARE
+        wanted = out[O_FRAGMENTS] + LEAST_FREE
         ring = st.link[out[O_TARGET] * STATE_WORDS + S_RING]
-        if free_slots(st.rings, ring) < wanted:
+        if not make_room(st, ring, wanted):
             st.control[C_NEED_RING] = ring
             st.control[C_NEED_SLOTS] = wanted
             return NEED_ROOM
@@ -241,8 +240,7 @@ def originate(st: Any, n: int, now_ns: int) -> None:
     begin(st, n, 1)
     st.other[INST] = -1
     note_made(st, n, -1, now_ns)
-    if push(st.rings, st.pool, st.node[n * NODE_STATE_WORDS + V_OWN_RING], st.other, now_ns):
-        st.control[C_SHORT] = 1
+    push(st, st.node[n * NODE_STATE_WORDS + V_OWN_RING], st.other, now_ns)
 
 
 @kernel(is_inline=False)
@@ -300,7 +298,7 @@ def offer_one(fib: Any, st: Any, n: int, link: int, now_ns: int) -> None:
     row = st.hand
     row[INST] = -1
     st.control[C_HOPS] += 1
-    departs_ns = offer(fib.link, st.link, st.rings, st.pool, link, row[SIZE], now_ns)
+    departs_ns = offer(fib.link, st.link, st.rings, st.pool, st.chunks, link, row[SIZE], now_ns)
     if departs_ns < 0:
         end(st, row, n, -departs_ns, link, now_ns)
         if st.link[link * STATE_WORDS + S_TAP]:
@@ -311,5 +309,4 @@ def offer_one(fib: Any, st: Any, n: int, link: int, now_ns: int) -> None:
     note(st.journal, st.journal_used, row, now_ns, QUEUED, link, departs_ns, arrives_ns)
     if st.link[link * STATE_WORDS + S_TAP]:
         record(st.journal, st.journal_used, row, departs_ns, TAP_LINK, link, 0, 0)
-    if push(st.rings, st.pool, st.link[link * STATE_WORDS + S_RING], row, arrives_ns):
-        st.control[C_SHORT] = 1
+    push_ahead(st, st.link[link * STATE_WORDS + S_RING], row, arrives_ns)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from netsim.dataplane.ring import (
+    R_IN_HEAP,
     R_KIND,
     R_REF,
     RING_WORDS,
@@ -21,12 +22,12 @@ from netsim.jit import kernel
 @kernel
 def enter_heap(st: Any, q: int, size: int, window_end_ns: int) -> int:
     """Put ring `q` in the heap if it has something to do in this window and is not in it; the new size."""
-    if st.in_heap[q] or is_empty(st.rings, q):
+    if st.rings[q * RING_WORDS + R_IN_HEAP] or is_empty(st.rings, q):
         return size
     at = head_ns(st.rings, st.pool, st.arrivals, q)
     if at >= window_end_ns:
         return size
-    st.in_heap[q] = 1
+    st.rings[q * RING_WORDS + R_IN_HEAP] = 1
     key = st.rings[q * RING_WORDS + R_KIND] << 32 | st.rings[q * RING_WORDS + R_REF]
     at_slot = size
     while at_slot > 0:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from netsim.dataplane import state, trace
 from netsim.dataplane.batch import ORIGINAL, PROTO_UDP, QUIET
-from netsim.dataplane.fib import N_SUBNET, N_SUBNET_COUNT, NODE_WORDS
+from netsim.dataplane.fib import N_SUBNET, N_SUBNET_COUNT, NODE_WORDS, Fib
 from netsim.dataplane.hop import is_unforwardable
 from netsim.dataplane.memory import Memory
 from netsim.dataplane.ring import push
@@ -71,7 +71,7 @@ def is_query(fib: Any, row: Any, n: int) -> bool:
     return is_resolver(fib, n, row[DST])
 
 
-def originate(memory: Memory, node: int, row: Ints, now_ns: int) -> None:
+def originate(memory: Memory, fib: Fib, node: int, row: Ints, now_ns: int) -> None:
     """Let the router of `node` send the packet now: counted as injected, recorded as an answer if watched."""
     row = row.astype(np.int64)
     assert row.shape == (N_FIELDS,)
@@ -82,5 +82,5 @@ def originate(memory: Memory, node: int, row: Ints, now_ns: int) -> None:
     ring = int(memory.node[at + state.V_OWN_RING])
     memory.rings.grow(ring, 1)
     # memoryviews, as plain kernels get them: Python ints, which never wrap
-    rings, pool = memoryview(memory.rings.rings), memoryview(memory.rings.pool)  # type: ignore[arg-type]
-    push(rings, pool, ring, memoryview(row), now_ns)  # type: ignore[arg-type]
+    _, st = memory.views(fib, is_compiled=False)
+    push(st, ring, memoryview(row), now_ns)  # type: ignore[arg-type]

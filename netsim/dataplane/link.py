@@ -38,7 +38,7 @@ REFUSED_POLICED = -int(Disposition.POLICED)
 
 
 @kernel
-def offer(link: Any, state: Any, rings: Any, pool: Any, number: int, size_bytes: int, now_ns: int) -> int:
+def offer(link: Any, state: Any, rings: Any, pool: Any, chunks: Any, number: int, size_bytes: int, now_ns: int) -> int:
     """Offer a packet of `size_bytes` (layer 3) to the cap; its departure time, or a REFUSED_ value.
 
     An accepted packet must be pushed to the link's ring at departure + delay next.
@@ -47,7 +47,7 @@ def offer(link: Any, state: Any, rings: Any, pool: Any, number: int, size_bytes:
     s = number * STATE_WORDS
     overhead = link[k + K_OVERHEAD_BYTES]
     size = size_bytes + overhead
-    release(rings, pool, state, state[s + S_RING], number, now_ns, link[k + K_DELAY_NS], overhead)
+    release(rings, pool, chunks, state, state[s + S_RING], number, now_ns, link[k + K_DELAY_NS], overhead)
     rate = link[k + K_RATE_BPS]
     burst = link[k + K_BURST_NANOBITS]
     full_after = link[k + K_FULL_AFTER_NS]

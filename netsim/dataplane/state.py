@@ -17,7 +17,7 @@ Ints = NDArray[np.int64]
 
 # instance
 X_NIC_FREE_NS, X_TX_PACKETS, X_RX_PACKETS, X_TAP, X_RING, X_END, X_ENDS = range(7)
-INST_STATE_WORDS = 7
+INST_STATE_WORDS = 8
 """`X_END`: one more than the number of its first TCP end, 0 for none; `X_ENDS`: conversations its ports have."""
 
 # node: its two rings, a counter of packets that came to be, its slice of `timers`, its free TCP
@@ -34,12 +34,13 @@ FLOW_WORDS = 14
 """`F_APP`: what a TCP flow's opener does (`tcb.py`), 0 for other flows; `F_CC` its congestion control; `F_TCB`
 one more than the number of its opener's block, whose acceptor's follows, 0 for none (the engine sets it)."""
 
-# flow, as measured; sums over whole datagrams unless the name says packets
+# flow, as measured; sums over whole datagrams unless the name says packets. A cache line each: what the
+# sender's node writes, what the receiver's does, what any may and what is read off a TCP flow's ends
 (
-    M_NEXT_SEQ, M_SENT, M_SENT_BYTES, M_RECEIVED, M_RECEIVED_BYTES, M_RECEIVED_PAYLOAD_BYTES, M_LATENCY_SUM_NS,
-    M_LATENCY_MIN_NS, M_LATENCY_MAX_NS, M_JITTER_16TH_NS, M_LAST_TRANSIT_NS, M_REPLIES, M_RTT_SUM_NS, M_RTT_MIN_NS,
-    M_RTT_MAX_NS, M_ERRORS, M_DROPPED_PACKETS,
-    M_RETRANSMITS, M_TIMEOUTS, M_FAST_RECOVERIES, M_CWND_BYTES, M_SRTT_NS, M_OPENED_AT, M_CLOSED_AT,
+    M_NEXT_SEQ, M_SENT, M_SENT_BYTES, M_REPLIES, M_RTT_SUM_NS, M_RTT_MIN_NS, M_RTT_MAX_NS, M_ERRORS,
+    M_RECEIVED, M_RECEIVED_BYTES, M_RECEIVED_PAYLOAD_BYTES, M_LATENCY_SUM_NS,
+    M_LATENCY_MIN_NS, M_LATENCY_MAX_NS, M_JITTER_16TH_NS, M_LAST_TRANSIT_NS,
+    M_DROPPED_PACKETS, M_RETRANSMITS, M_TIMEOUTS, M_FAST_RECOVERIES, M_CWND_BYTES, M_SRTT_NS, M_OPENED_AT, M_CLOSED_AT,
 ) = range(24)  # fmt: skip
 MEASURE_WORDS = 24
 """From M_RETRANSMITS on, and the payload received of a TCP flow: read off its ends when somebody asks."""
@@ -52,24 +53,25 @@ STORE_WORDS = 12
 (
     C_CURSOR, C_WINDOW_END, C_SHORT, C_NEED_RING, C_NEED_SLOTS, C_NEED_RECORDS, C_EVENTS, C_HOPS, C_DELIVERY_NS,
     C_NIC_QUEUE_NS, C_NIC_RING, C_HOST_CALLS, C_HOST_NODE,
-    C_FIB_VERSION, C_NEED_NODE, C_HOST_TCB, C_HOST_OFFSET, C_HOST_BYTES,
-) = range(18)  # fmt: skip
-CONTROL_WORDS = 18
+    C_FIB_VERSION, C_NEED_NODE, C_HOST_TCB, C_HOST_OFFSET, C_HOST_BYTES, C_STOCK, C_WINDOWS,
+) = range(20)  # fmt: skip
+CONTROL_WORDS = 20
 
 
 class State(NamedTuple):
     """The arrays, int64 but for `histogram`.
 
-    rings[r*8], pool[slots*10], arrivals[slots*2] (`ring.py`), link[l*11] (`drop_tail.py`),
-    inst[i*7], node[n*24], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
+    rings[r*16], pool[slots*10], chunks[slots/4], arrivals[slots*2] (`ring.py`), link[l*24] (`drop_tail.py`),
+    inst[i*8], node[n*24], flow[f*14], measure[f*24], histogram int32[f*bins] (`latency.py`),
     store[s*12], slots_inst[i*192], slots_node[n*192] (`reassembly.py`), journal[j*25], journal_used[1],
-    hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k], in_heap[r],
-    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[18],
+    hand[21], other[21], out[6], heap_at[k], heap_key[k], heap_ring[k],
+    node_rings_first[n+1], node_rings[r] (which rings a node reads), control[20], stock[k] (chunks to give to rings),
     paths[n*320] (`express.py`), tcb[t*201] (`tcb.py`), timers[t] (`tcp_timer.py`).
     """
 
     rings: Ints
     pool: Ints
+    chunks: Ints
     arrivals: Ints
     link: Ints
     inst: Ints
@@ -88,10 +90,10 @@ class State(NamedTuple):
     heap_at: Ints
     heap_key: Ints
     heap_ring: Ints
-    in_heap: Ints
     node_rings_first: Ints
     node_rings: Ints
     control: Ints
+    stock: Ints
     paths: Ints
     tcb: Ints
     timers: Ints

@@ -12,12 +12,11 @@ from typing import Any
 from netsim.dataplane.batch import FIN, ORIGINAL, SYN
 from netsim.dataplane.endpoint import begin, note_made, transmit
 from netsim.dataplane.fib import I_NODE, INST_WORDS
-from netsim.dataplane.ring import free_slots, push
+from netsim.dataplane.ring import make_room, push
 from netsim.dataplane.row import AT, FLOW, ROLE, SIZE
 from netsim.dataplane.state import (
     C_NEED_RING,
     C_NEED_SLOTS,
-    C_SHORT,
     F_INST,
     F_PAYLOAD,
     F_TCB,
@@ -55,7 +54,7 @@ TCP_ROOM = BURST_SEGMENTS + 4
 @kernel
 def has_room(st: Any, ring: int) -> bool:
     """Whether an event at an end that sends into this ring may happen; else says what is short."""
-    if free_slots(st.rings, ring) >= TCP_ROOM:
+    if make_room(st, ring, TCP_ROOM):
         return True
     st.control[C_NEED_RING] = ring
     st.control[C_NEED_SLOTS] = TCP_ROOM
@@ -81,8 +80,8 @@ def act(fib: Any, st: Any, t: int, now_ns: int) -> None:
             st.measure[m + M_SENT_BYTES] += row[SIZE]
         if owner >= 0:
             transmit(fib, st, row, n, owner, now_ns)
-        elif push(st.rings, st.pool, st.node[n * NODE_STATE_WORDS + V_OWN_RING], row, now_ns):
-            st.control[C_SHORT] = 1
+        else:
+            push(st, st.node[n * NODE_STATE_WORDS + V_OWN_RING], row, now_ns)
     reschedule(st.tcb, st.node, st.timers, t)
     if st.tcb[b + B_STATE] == CLOSED and st.tcb[b + B_IS_OF_FLOW] == 0:
         give_back(st, t)

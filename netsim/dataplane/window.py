@@ -2,7 +2,7 @@
 
 Time is cut into conservative windows no longer than the smallest propagation delay of any link:
 what a node sends in a window arrives after it, so inside a window each node is computed alone,
-in one go, in (time, kind, ref, sequence) order, with an exact and repeatable result. Where a
+in one go, on any thread, in (time, kind, ref, sequence) order, with an exact and repeatable result. Where a
 window or a run is cut changes nothing.
 
 A step looks at the head of a ring, does everything the packet does at that instant, and only
@@ -45,14 +45,15 @@ from netsim.dataplane.ring import (
     LINK,
     NIC,
     OWN,
-    R_BASE,
-    R_HEAD,
+    R_HEAD_SLOT,
+    R_IN_HEAP,
     R_KIND,
-    R_MASK,
     R_REF,
     RING_WORDS,
     head_ns,
     is_empty,
+    pop,
+    refresh,
 )
 from netsim.dataplane.row import (
     AT,
@@ -88,6 +89,7 @@ from netsim.dataplane.state import (
     C_NIC_RING,
     C_SHORT,
     C_WINDOW_END,
+    C_WINDOWS,
     F_DST,
     F_FLAGS,
     F_FROM_STORE,
@@ -120,45 +122,68 @@ from netsim.dataplane.trace import (
     JOURNAL_WORDS,
 )
 from netsim.jit import kernel
+from netsim.jit.together import LINE_WORDS, Y_FIRST, Y_STOP, add_shared, meet
 
-__all__ = ["DONE", "NEED_ENDS", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "run_until"]
+__all__ = ["DONE", "NEED_ENDS", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "PAUSED", "run_until"]
+
+PAUSED = 99
+"""What `run_until` says when another share needs something."""
 
 IN_FLIGHT = int(Disposition.IN_FLIGHT)
 PLAIN_HEADER_BYTES = 20
 
 
 @kernel(is_inline=False)
-def run_until(fib: Any, st: Any, until_ns: int, window_ns: int) -> int:
-    """Process every event before `until_ns`; DONE, or what must grow before it is called again."""
+def run_until(
+    fib: Any, st: Any, sync: Any, share: int, shares: int, first_node: int, end_node: int, until_ns: int, window_ns: int
+) -> int:
+    """Process every event before `until_ns`; DONE, or what must grow before it is called again.
+
+    The nodes `first_node` to `end_node` - 1 are this call's, share number `share`; the other shares run at the same
+    time in other threads, with their own control, hands and agenda, and the same `sync` (int64[sync_words(shares)]).
+    All meet before a window, to agree where it ends, and after it; when one needs something all return,
+    the others with PAUSED, and all are called again.
+    """
     ctl = st.control
-    n_nodes = len(st.node_rings_first) - 1
-    n_rings = len(st.node_rings)
     while True:
         if ctl[C_CURSOR] < 0:
+            sync[Y_FIRST + share * LINE_WORDS] = next_of_nodes(st, first_node, end_node, until_ns)
+            meet(sync, shares)
             first = until_ns
-            for k in range(n_rings):
-                q = st.node_rings[k]
-                if not is_empty(st.rings, q):
-                    at = head_ns(st.rings, st.pool, st.arrivals, q)
-                    if at < first:
-                        first = at
-            for n in range(n_nodes):
-                at = next_timer_ns(st, n)
-                if at < first:
-                    first = at
+            for other in range(shares):
+                first = min(first, sync[Y_FIRST + other * LINE_WORDS])
             if first >= until_ns:
                 return DONE
-            window_end = first + window_ns
-            if window_end > until_ns:
-                window_end = until_ns
-            ctl[C_WINDOW_END] = window_end
-            ctl[C_CURSOR] = 0
-        while ctl[C_CURSOR] < n_nodes:
+            ctl[C_WINDOW_END] = min(first + window_ns, until_ns)
+            ctl[C_CURSOR] = first_node
+            ctl[C_WINDOWS] += 1
+        status = DONE
+        while status == DONE and ctl[C_CURSOR] < end_node:
             status = run_node(fib, st, ctl[C_CURSOR], ctl[C_WINDOW_END])
-            if status != DONE:
-                return status
-            ctl[C_CURSOR] += 1
+            if status == DONE:
+                ctl[C_CURSOR] += 1
+        if status != DONE:
+            add_shared(sync, Y_STOP, 1)
+        meet(sync, shares)
+        if sync[Y_STOP] != 0:
+            if status == DONE:
+                return PAUSED
+            return status
         ctl[C_CURSOR] = -1
+
+
+@kernel
+def next_of_nodes(st: Any, first_node: int, end_node: int, until_ns: int) -> int:
+    """When these nodes have something to do next, at most `until_ns`; their rings are refreshed."""
+    first = until_ns
+    for n in range(first_node, end_node):
+        for k in range(st.node_rings_first[n], st.node_rings_first[n + 1]):
+            q = st.node_rings[k]
+            refresh(st.rings, q)
+            if not is_empty(st.rings, q):
+                first = min(first, head_ns(st.rings, st.pool, st.arrivals, q))
+        first = min(first, next_timer_ns(st, n))
+    return first
 
 
 @kernel(is_inline=False)
@@ -169,7 +194,7 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
     last = st.node_rings_first[n + 1]
     for k in range(first, last):
         q = st.node_rings[k]
-        st.in_heap[q] = 0
+        st.rings[q * RING_WORDS + R_IN_HEAP] = 0
         size = enter_heap(st, q, size, window_end_ns)
     own = st.node[n * NODE_STATE_WORDS + V_OWN_RING]
     delivery = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
@@ -201,7 +226,7 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
         if status != DONE:
             return status
         st.control[C_EVENTS] += 1
-        st.rings[q * RING_WORDS + R_HEAD] += 1
+        pop(st.rings, st.chunks, q)
         if st.control[C_HOST_NODE] >= 0:
             return NEED_HOST
         if st.control[C_SHORT]:
@@ -214,7 +239,7 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
         if at < window_end_ns:
             st.heap_at[0] = at
         else:
-            st.in_heap[q] = 0
+            st.rings[q * RING_WORDS + R_IN_HEAP] = 0
             size -= 1
             st.heap_at[0] = st.heap_at[size]
             st.heap_key[0] = st.heap_key[size]
@@ -234,7 +259,7 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
     r = q * RING_WORDS
     kind = st.rings[r + R_KIND]
     ref = st.rings[r + R_REF]
-    slot = st.rings[r + R_BASE] + (st.rings[r + R_HEAD] & st.rings[r + R_MASK])
+    slot = st.rings[r + R_HEAD_SLOT]
     row = st.hand
     if kind > DELIVERY:
         if send_express(fib, st, n, ref, slot):

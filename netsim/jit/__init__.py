@@ -33,6 +33,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
+from netsim.jit.together import add_shared, compiled_forms, meet
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 i64 = int
@@ -99,6 +101,8 @@ def _compile(fn: Callable[..., Any], *, is_entry: bool) -> Any:
         value = namespace.get(name)
         if value is i64:
             namespace[name] = np.int64
+        elif value is add_shared or value is meet:
+            namespace[name] = compiled_forms()[value]
         elif isinstance(value, types.FunctionType) and value in _KERNELS:
             namespace[name] = _inner(value)
     twin = types.FunctionType(fn.__code__, namespace, fn.__name__, fn.__defaults__)

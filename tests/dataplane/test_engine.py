@@ -71,9 +71,12 @@ def by_node(journal: Any, engine: Engine) -> list[list[Any]]:
     return lists
 
 
-def everything(experiment: Experiment, cuts: list[int], *, is_compiled: bool = False) -> dict[str, Any]:
+def everything(
+    experiment: Experiment, cuts: list[int], *, is_compiled: bool = False, threads: int = 1
+) -> dict[str, Any]:
     """All that an engine can tell, and the arrays inside it that don't depend on how often rings grew."""
     engine = engine_of(experiment, is_compiled=is_compiled)
+    engine.threads = threads
     journals = []
     for stop_ns in experiment.stops(cuts):
         engine.advance(stop_ns)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from netsim.dataplane.disposition import Disposition
+from netsim.dataplane.state import M_RECEIVED_BYTES
 from netsim.units import NS_PER_S
 from tests.dataplane.experiment import Experiment, Outcome, Traffic
 from tests.dataplane.network import NO_LIMIT
@@ -102,7 +103,7 @@ def test_cap_queue_and_counters_see_the_bytes_the_accounting_says(accounting: st
     outcome = burst_of_packets(6, overhead_bytes=overhead, **shape)
     assert departures(outcome)[2] == (1_000_800, 1000)  # the third waits its size / rate: 1 ms
     assert outcome.counters[-1][0] == (4 * size, 4, 2 * size, 2, 4 * size, 4)
-    assert outcome.measures[0][4] == 4000  # a flow's figures are layer 3
+    assert outcome.measures[0][M_RECEIVED_BYTES] == 4000  # a flow's figures are layer 3
 
 
 def test_egress_counts_at_departure_and_ingress_at_arrival() -> None:

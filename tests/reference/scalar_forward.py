@@ -524,8 +524,8 @@ class ScalarForward:
             seen = flow.latencies or [0]
             trips = flow.rtts or [0]
             rows.append((
-                flow.next_seq, flow.sent_datagrams, sum(flow.sent), len(flow.latencies), flow.received_bytes,
-                sum(flow.payloads), sum(seen), min(seen), max(seen), sixteenths, seen[-1], len(flow.rtts), sum(trips),
-                min(trips), max(trips), flow.errors, flow.dropped, 0, 0, 0, 0, 0, 0, 0,
+                flow.next_seq, flow.sent_datagrams, sum(flow.sent), len(flow.rtts), sum(trips), min(trips), max(trips),
+                flow.errors, len(flow.latencies), flow.received_bytes, sum(flow.payloads), sum(seen), min(seen),
+                max(seen), sixteenths, seen[-1], flow.dropped, 0, 0, 0, 0, 0, 0, 0,
             ))  # fmt: skip
         return rows

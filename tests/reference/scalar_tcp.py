@@ -250,7 +250,7 @@ class ScalarTcp(ScalarForward):
                 continue
             opener, acceptor = self.ends[number]
             rows.append((
-                *row[:5], acceptor.received_bytes, *row[6:17], opener.n_retransmits, opener.n_timeouts,
+                *row[:10], acceptor.received_bytes, *row[11:17], opener.n_retransmits, opener.n_timeouts,
                 opener.n_fast_recoveries, opener.cc.cwnd if opener.opened_at >= 0 else 0, opener.srtt,
                 opener.opened_at, opener.closed_at,
             ))  # fmt: skip
