@@ -89,6 +89,7 @@ def own_operations() -> tuple[Operation, ...]:
                 Operation("GET", f"/netsim/v1/{kind}", handler["list"]),
                 Operation("GET", f"/netsim/v1/{kind}/{{id}}", handler["show"]),
                 Operation("PUT", f"/netsim/v1/{kind}/{{id}}/stop", handler["stop"]),
+                Operation("DELETE", f"/netsim/v1/{kind}/{{id}}", handler["forget"]),
             )
         ),
         Operation("GET", "/netsim/v1/operator/state", operator.show_state),

@@ -11,6 +11,7 @@ import click
 from netsim.cli.frame import subcommand
 from netsim.cli.loading import open_lab
 from netsim.cli.output import print_json, print_line, print_now, safe
+from netsim.cli.server_access import server_url
 from netsim.cli.settings import Settings
 from netsim.cli.values import DURATION_OR_ZERO
 from netsim.prefix import format_addr
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 HEADERS_BYTES = 28
 """IP and ICMP: what the packet has beside the data that -s counts."""
 IP_HEADER_BYTES = 20
+DEFAULT_TTL = 64
 MAX_DATA_BYTES = 65_535 - HEADERS_BYTES
 
 ERRORS = {
@@ -35,7 +37,7 @@ ERRORS = {
 """(type, code) in the words of iputils' ping; 3/4 is made with its MTU."""
 
 
-@subcommand("ping", example="netsim ping web-1 db-1 -c 3 -t shop.netsim.yaml")
+@subcommand("ping", example="netsim ping web-1 db-1 -c 3 -t shop.netsim.yaml", takes_server=True)
 @click.argument("source", metavar="FROM")
 @click.argument("target", metavar="TO")
 @click.option("-c", "count", type=click.IntRange(1, 65_535), default=4, show_default=True, help="Requests to send.")
@@ -45,7 +47,7 @@ ERRORS = {
 @click.option(
     "-s", "size", type=click.IntRange(0, MAX_DATA_BYTES), default=56, show_default=True, help="Bytes of data in each."
 )
-@click.option("--ttl", type=click.IntRange(1, 255), default=64, show_default=True, help="TTL they start with.")
+@click.option("--ttl", type=click.IntRange(1, 255), default=DEFAULT_TTL, show_default=True, help="TTL they start with.")
 @click.option(
     "-W", "timeout_s", type=DURATION_OR_ZERO, metavar="S", default=10, show_default=True, help="Wait this long."
 )
@@ -68,8 +70,15 @@ def command(
     """Send echo requests from the instance FROM to TO, an instance or an address.
 
     Time is emulated: a thousand requests take no longer than they need to be computed, and each line appears
-    when its answer has come. Exits 0 if a reply came, 1 if none did.
+    when its answer has come. On a server time is the wall's, and the statistics come at the end. Exits 0 if
+    a reply came, 1 if none did.
     """
+    if (url := server_url(settings)) is not None:
+        if ttl != DEFAULT_TTL or fragmentation == "do" or with_traffic:
+            raise click.UsageError("--ttl, -M do and --with-traffic are of files, not of servers")
+        from netsim.cli.ping_live import ping_live
+
+        return ping_live(settings, url, source, target, count, interval_s, size + HEADERS_BYTES, timeout_s)
     lab = open_lab(settings)
     lab.instance(source)
     dst = format_addr(lab.resolve(source, target))
@@ -108,6 +117,16 @@ def error_text(icmp_type: int, code: int, mtu_bytes: int) -> str:
     return ERRORS.get((icmp_type, code), f"ICMP type {icmp_type}, code {code}")
 
 
+def summary(target: str, sent: int, received: int, n_errors: int, interval_ms: int) -> Iterator[str]:
+    """The first lines of ping's statistics."""
+    errors = f", +{n_errors} errors" if n_errors else ""
+    loss = 100 * (sent - received) / sent if sent else 0
+    yield ""
+    yield f"--- {safe(target)} ping statistics ---"
+    time_ms = max(0, sent - 1) * interval_ms
+    yield f"{sent} packets transmitted, {received} received{errors}, {loss:g}% packet loss, time {time_ms}ms"
+
+
 def _print_outcome(outcome: EchoReply | EchoError) -> None:
     print_now(_outcome_line(outcome))
 
@@ -132,14 +151,7 @@ def _time_text(rtt_ns: int) -> str:
 
 
 def _statistics(result: PingResult, target: str, interval_ms: int) -> Iterator[str]:
-    errors = f", +{len(result.errors)} errors" if result.errors else ""
-    loss = 100 * (result.sent - result.received) / result.sent
-    yield ""
-    yield f"--- {safe(target)} ping statistics ---"
-    yield (
-        f"{result.sent} packets transmitted, {result.received} received{errors}, {loss:g}% packet loss,"
-        f" time {(result.sent - 1) * interval_ms}ms"
-    )
+    yield from summary(target, result.sent, result.received, len(result.errors), interval_ms)
     if result.received:
         figures = "/".join(f"{value:.3f}" for value in _rtt_ms(result).values())
         yield f"rtt min/avg/max/mdev = {figures} ms"

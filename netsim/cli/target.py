@@ -37,6 +37,10 @@ _IDENTITY = {
 """What tells rows of a file apart, whose ids follow from their order."""
 
 
+_TAKES_AWAY = ("Delete", "Refund")
+"""Edits after which nothing is left to show."""
+
+
 class Target(Protocol):
     """A file or a server."""
 
@@ -127,7 +131,7 @@ class FileTarget:
         settings, file = self._settings, self._file
         edits = [self._completed(edit) for edit in edits]
         with self._inventory.attempted(*edits, account=settings.account) as made:
-            edits = [_settled(edit, result) for edit, result in zip(edits, made, strict=True)]
+            edits = [_settled(edit, result, settings.account) for edit, result in zip(edits, made, strict=True)]
             noun, wanted = noun_and_id(made[-1])
             row = next((row for row in rows_of(noun, self._view).rows if row["id"] == wanted), None)
         changed = file.with_edits(edits)
@@ -138,7 +142,8 @@ class FileTarget:
             write(file, changed)
             settings.note(f"{file.path}: changed" if shown else f"{file.path}: is so already")
         if settings.is_json:
-            result = None if row is None else _same(noun, row, rows_of(noun, changed.topology.inventory).rows)
+            view = changed.topology.inventory.visible_to(settings.account)
+            result = None if row is None else _same(noun, row, rows_of(noun, view).rows)
             print_json({"file": str(file.path), "written": not is_dry, "diff": shown, "result": result})
         else:
             print_text(shown)
@@ -175,18 +180,21 @@ class ServerTarget:
 
     def change(self, edits: Edits, *, is_dry: bool, may: Callable[[], bool]) -> int:
         """See `Target`."""
+        from netsim.resource_rows import Rows
         from netsim.store.edit_codec import to_json
 
         if not is_dry and not may():
             return 1
         body = {"edits": [to_json(edit) for edit in edits], "dryRun": is_dry}
         last = call(self._client, "POST", "/netsim/v1/resource", body=body)["results"][-1]
-        found = self._rows(last["noun"], {})
-        row = last.get("row") if is_dry else next((row for row in found.rows if row["id"] == last["id"]), None)
+        if not is_dry and not type(edits[-1]).__name__.startswith(_TAKES_AWAY):
+            found = self.row(last["noun"], last["id"])
+        else:
+            found = Rows(tuple(last.get("columns", ())), [last["row"]] if last.get("row") else [])
         if self._settings.is_json:
-            print_json({"server": self._url, "written": not is_dry, "result": row})
-        elif row is not None:
-            print_rows(self._settings, [row], found.columns)
+            print_json({"server": self._url, "written": not is_dry, "result": next(iter(found.rows), None)})
+        elif found.rows:
+            print_rows(self._settings, found.rows, found.columns)
         self._settings.note("nothing was changed, this would be it" if is_dry else f"server {self._url}: changed")
         return 0
 
@@ -214,11 +222,15 @@ def call(
         raise RefusedError(refused.reason) from None
 
 
-def _settled(edit: Edit[Any], result: Any) -> Edit[Any]:
-    """An address that was left to the control plane is the one it chose."""
-    from netsim.controlplane.edit import CreateInstance
+def _settled(edit: Edit[Any], result: Any, account: str | None) -> Edit[Any]:
+    """What was left to the control plane, as it chose: an address, the account's own side."""
+    from netsim.controlplane.edit import CreateInstance, SetDnsSync, UpdatePeerConn
 
-    return replace(edit, addr=result.addr) if isinstance(edit, CreateInstance) and edit.addr is None else edit
+    if isinstance(edit, CreateInstance) and edit.addr is None:
+        return replace(edit, addr=result.addr)
+    if isinstance(edit, SetDnsSync | UpdatePeerConn) and edit.side is None and not result.is_same_account:
+        return replace(edit, side="local" if result.local.account == account else "peer")
+    return edit
 
 
 def _same(noun: str, row: Row, rows: Sequence[Row]) -> Row | None:

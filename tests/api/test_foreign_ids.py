@@ -160,6 +160,7 @@ def spots(mine: Owned) -> list[Spot]:
                  {"from": mine["instance"], "to": ID}),
             Spot(f"GET /netsim/v1/{kind}/{{id}}", kind, f"/netsim/v1/{kind}/{ID}"),
             Spot(f"PUT /netsim/v1/{kind}/{{id}}/stop", kind, f"/netsim/v1/{kind}/{ID}/stop"),
+            Spot(f"DELETE /netsim/v1/{kind}/{{id}}", kind, f"/netsim/v1/{kind}/{ID}"),
         )),
     ]  # fmt: skip
 

@@ -77,15 +77,20 @@ class Talks:
                 return talk
         raise NotFoundError(f"{kind} {talk_id[:60]!r}: not found")
 
+    def forget(self, talk: Talk) -> None:
+        """Know it no more."""
+        with self._lock:
+            self._talks.pop(talk.id, None)
+
 
 def handlers(talks: Talks, kind: Kind) -> dict[str, Callable[[Call], Reply]]:
-    """What handles `create`, `list`, `show` and `stop` of flows or of pings."""
+    """What handles `create`, `list`, `show`, `stop` and `forget` of flows or of pings."""
 
     def create(call: Call) -> Reply:
         spec_of = _flow_spec if kind == "flow" else _ping_spec
         spec = spec_of(call)
         if len(talks.of(kind, call)) >= MAX_RUNNING:
-            raise HttpError("LimitExceeded", f"{MAX_RUNNING} {kind}s are known, stopped ones included")
+            raise HttpError("LimitExceeded", f"{MAX_RUNNING} {kind}s are known, stopped ones included: delete some")
 
         def start(emulator: Emulator) -> Talk:
             view = emulator.inventory.visible_to(call.account)
@@ -112,7 +117,12 @@ def handlers(talks: Talks, kind: Kind) -> dict[str, Callable[[Call], Reply]]:
         call.service.read(lambda emulator: talk.flow.stop(emulator.engine))
         return Reply()
 
-    return {"create": create, "list": list_, "show": show, "stop": stop}
+    def forget(call: Call) -> Reply:
+        stop(call)
+        talks.forget(talks.one(kind, call, call.params["id"]))
+        return Reply()
+
+    return {"create": create, "list": list_, "show": show, "stop": stop, "forget": forget}
 
 
 def talk_json(emulator: Emulator, talk: Talk) -> dict[str, Any]:

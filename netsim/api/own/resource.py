@@ -60,8 +60,9 @@ def _attempt(emulator: Emulator, edits: tuple[Edit[Any], ...], account: str) -> 
         view = emulator.inventory.visible_to(account)
         answer = _results(results)
         for result in answer["results"]:
-            rows = rows_of(result["noun"], view).rows
-            result["row"] = next((row for row in rows if row["id"] == result["id"]), None)
+            found = rows_of(result["noun"], view)
+            result["columns"] = found.columns
+            result["row"] = next((row for row in found.rows if row["id"] == result["id"]), None)
         return answer
 
 
