@@ -50,7 +50,7 @@ def chain(links: int) -> Inventory:
 
 def measure(packets: int, is_compiled: bool) -> tuple[float, int, int, int]:
     """Seconds, and exact counts of packet-hops, events and drops."""
-    lab = Lab(chain(LINKS))
+    lab = Lab(chain(LINKS), threads=1)
     lab.engine.is_compiled = is_compiled
     duration_ns = packets * PACKET_BYTES * BITS_PER_BYTE * NS_PER_S // OFFERED_BPS
     spec = FlowSpec(

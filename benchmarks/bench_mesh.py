@@ -24,21 +24,13 @@ def ours(duration_ns: int, threads: int) -> Sample:
     """Network, flows, run; the work is packet-hops."""
     watch = Stopwatch()
     lab = running(mesh(VPCS, STEPS, CAP_BPS // 10**6), mesh_flows(VPCS, FLOWS, AGGREGATE_BPS, duration_ns))
-    set_threads(lab.engine, threads)
+    lab.engine.threads = threads
     lab.advance(duration_ns + SETTLE_NS)
     seconds = watch.seconds
     totals = lab.totals()
     assert totals.in_flight == 0
     counts = {"packets": totals.injected, "delivered": totals.delivered, "dropped": totals.dropped}
     return Sample(seconds, lab.engine.packet_hops, counts | {"packet-hops": lab.engine.packet_hops})
-
-
-def set_threads(engine: object, threads: int) -> None:
-    """Let the engine use this many, as far as it can."""
-    if hasattr(engine, "threads"):
-        engine.threads = threads
-    elif threads > 1:
-        raise SystemExit("this engine runs on one thread; leave out --threads")
 
 
 def peer(duration_ns: int) -> Side | AbsentError:

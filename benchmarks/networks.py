@@ -96,7 +96,7 @@ def pairs_of(n_vpcs: int, n_flows: int) -> list[tuple[int, int]]:
 
 def running(inventory: Inventory, flows: list[FlowSpec]) -> Lab:
     """A lab with compiled kernels in which the flows have been started."""
-    lab = Lab(inventory)
+    lab = Lab(inventory, threads=1)
     lab.engine.is_compiled = True
     lab.start_traffic(flows)
     return lab

@@ -19,6 +19,7 @@ from netsim.controlplane.inventory import Inventory
 from netsim.controlplane.route_choice import RouteChoice, choose_route
 from netsim.emulator import Progress, StoredSide
 from netsim.errors import UsageError
+from netsim.jit.together import processors
 from netsim.prefix import parse_addr
 from netsim.probe.echo import DEFAULT_BYTES, EchoError, EchoReply, PingResult, ping
 from netsim.probe.expectations import Reached, Verdict, check_expectation, probe_pair
@@ -52,12 +53,14 @@ class Lab(Names, Recording, Proofs):
     Args:
         topology: a loaded file, or an `Inventory` built in code.
         seed: of the traffic; by default the topology's.
+        threads: how many a large run may use; by default one for each processor. Results are the same with any.
     """
 
-    def __init__(self, topology: Topology | Inventory, seed: int | None = None) -> None:
+    def __init__(self, topology: Topology | Inventory, seed: int | None = None, *, threads: int | None = None) -> None:
         if isinstance(topology, Inventory):
             topology = Topology(topology, name="in code", seed=topology.seed, profile=topology.profile)
         super().__init__(topology.inventory, topology.seed if seed is None else seed)
+        self.engine.threads = threads or processors()
         self.topology = topology
         self._notice: Callable[[str], None] | None = None
 

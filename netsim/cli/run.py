@@ -39,18 +39,27 @@ if TYPE_CHECKING:
     multiple=True,
     help="Record what passes an instance, a connection or all places (.pcap, .pcapng); may be repeated.",
 )
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    metavar="N",
+    help="Threads a large run may use (default: one for each processor); figures are the same with any number.",
+)
 def command(
     settings: Settings,
     file: str | None,
     duration: float | None,
     folder: str | None,
     captures: tuple[tuple[str, str], ...],
+    threads: int | None,
 ) -> None:
     """Run the traffic of a topology file and report flows, connections and drops.
 
     --json prints every figure and all samples, --format csv the samples.
     """
     lab = open_lab(settings, file)
+    if threads is not None:
+        lab.engine.threads = threads
     # Before the run: after ten minutes is a bad time to learn that a folder is read-only.
     out = None if folder is None else make_folder(folder)
     for name, path in captures:

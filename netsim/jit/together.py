@@ -7,6 +7,7 @@ long lets others have the processor, so more threads than processors are slow, n
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,13 @@ then one line for each thread."""
 
 SPINS = 2000
 """How often a thread looks before it lets others have the processor: some microseconds."""
+
+
+def processors() -> int:
+    """How many threads of this process can run at the same time."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def sync_words(threads: int) -> int:
