@@ -29,8 +29,8 @@ IDLE_S = 0.01
 """How often a running network is brought up to the wall when nobody asks."""
 YIELD_S = 0.001
 """How long the thread that moves time lets callers go first, again and again while there are some."""
-FRESH_NS = NS_PER_MS
-"""Wall time for which a call takes the present as it was found by the call before."""
+FRESH_NS = 5 * NS_PER_MS
+"""Wall time for which the present is taken as it was found last: finding it costs more than most calls."""
 MAX_SPEED = 1_000_000.0
 
 
@@ -79,9 +79,7 @@ class RealTime:
         Keep it short, and keep nothing of the emulator that changes.
         """
         with self._held():
-            # Only one step at a time: far behind the wall, now is where packets are.
-            if self._wall() - self._caught_up_wall_ns >= FRESH_NS:
-                self._catch_up(STEP_NS)
+            self._freshen()
             return do(self._emulator)
 
     def try_call(self, do: Callable[[Emulator], R]) -> R:
@@ -93,8 +91,7 @@ class RealTime:
         if not self._lock.acquire(blocking=False):
             raise BusyError("the network is at work")
         try:
-            if self._wall() - self._caught_up_wall_ns >= FRESH_NS:
-                self._catch_up(STEP_NS)
+            self._freshen()
             return do(self._emulator)
         finally:
             self._lock.release()
@@ -170,7 +167,7 @@ class RealTime:
                 if self._callers or not is_behind:
                     # Callers move time too: giving them the way does not stop it.
                     self._is_stopped.wait(YIELD_S if is_behind else IDLE_S)
-                if not self._callers:
+                if not self._callers and (is_behind or not self._is_fresh()):
                     with self._lock:
                         self._catch_up(STEP_NS)
         except BaseException as failure:
@@ -195,6 +192,14 @@ class RealTime:
     def _due_ns(self) -> int:
         """Where packet time should be."""
         return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
+
+    def _is_fresh(self) -> bool:
+        return self._wall() - self._caught_up_wall_ns < FRESH_NS
+
+    def _freshen(self) -> None:
+        # Only one step at a time: far behind the wall, now is where packets are.
+        if not self._is_fresh():
+            self._catch_up(STEP_NS)
 
     def _catch_up(self, most_ns: int) -> None:
         self._caught_up_wall_ns = self._wall()

@@ -12,7 +12,7 @@ from netsim.controlplane import edit
 from netsim.controlplane.inventory import Inventory
 from netsim.emulator import Emulator
 from netsim.errors import UsageError
-from netsim.realtime import STEP_NS, RealTime
+from netsim.realtime import FRESH_NS, STEP_NS, RealTime
 from netsim.traffic.flow import FlowSpec
 from netsim.units import NS_PER_MS, NS_PER_S
 
@@ -64,12 +64,23 @@ def test_both_clocks_move_together_and_the_control_clock_alone() -> None:
     wall = Wall()
     real = RealTime(emulator(), wall=wall)
     start_ns = real.call(lambda e: e.inventory.clock.now_ns)
-    wall.now_ns += NS_PER_MS
+    wall.now_ns += FRESH_NS
     real.advance_control_clock(7 * 86_400 * NS_PER_S)
     assert real.call(lambda e: (e.now_ns, e.inventory.clock.now_ns - start_ns)) == (
-        NS_PER_MS,
-        7 * 86_400 * NS_PER_S + NS_PER_MS,
+        FRESH_NS,
+        7 * 86_400 * NS_PER_S + FRESH_NS,
     )
+
+
+def test_the_present_is_not_looked_for_again_at_once() -> None:
+    wall = Wall()
+    real = RealTime(emulator(), wall=wall)
+    wall.now_ns += 7 * NS_PER_MS
+    assert real.call(lambda e: e.now_ns) == 7 * NS_PER_MS
+    wall.now_ns += FRESH_NS - 1
+    assert real.call(lambda e: e.now_ns) == 7 * NS_PER_MS
+    wall.now_ns += 1
+    assert real.call(lambda e: e.now_ns) == 7 * NS_PER_MS + FRESH_NS
 
 
 def test_a_request_waits_for_one_step_at_most() -> None:

@@ -77,7 +77,7 @@ class Api:
                 pass
             else:
                 try:
-                    await self.service.durable(owed)
+                    await self.service.writer.durable(owed)
                 except StoreError as error:
                     LOG.exception("request failed", extra={"request_id": request_id})
                     return _error_response(answer_to(error), request_id)

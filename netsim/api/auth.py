@@ -11,7 +11,6 @@ Source: cloud.baidu.com/doc/Reference/s/njwvz1yfu (authentication), and the vend
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -142,7 +141,7 @@ def sign(request: Request, signature: Signature, secret: str) -> str:
 
 
 def _hmac(key: str, message: str) -> str:
-    return hmac.new(key.encode(), message.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), message.encode(), "sha256").hex()
 
 
 def canonical_request(request: Request, signed: Iterable[str]) -> str:

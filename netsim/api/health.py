@@ -42,7 +42,7 @@ def is_local(scope: Scope) -> bool:
 
 def health(service: Service) -> Response:
     """200 while changes can be made durable and time goes on, else 503 and why."""
-    failure = service.failure or service.real.failure
+    failure = service.writer.failure or service.real.failure
     body: dict[str, Any] = {"status": "ok" if failure is None else "failed", "version": __version__}
     if failure is not None:
         body["reason"] = type(failure).__name__

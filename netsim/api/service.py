@@ -14,21 +14,20 @@ be started anew.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from netsim.api.history import History
+from netsim.api.writer import Writer
 from netsim.clock import VirtualClock
 from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.inventory import Inventory
 from netsim.emulator import Emulator
 from netsim.realtime import RealTime
-from netsim.store.database import Answer, Database, StoreError
+from netsim.store.database import Answer, Database
 from netsim.store.journal import Journal
 from netsim.units import NS_PER_S
 
@@ -92,32 +91,23 @@ class Service:
         self._answers: dict[tuple[str, str], Answer] = self.database.answers()
         self.keys = self.database.keys()
         self._events_recorded = len(self.database.events())
-        lock = threading.Lock()
-        self._progress, self._to_write = threading.Condition(lock), threading.Condition(lock)
-        self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
         self._hurried = 0
         """The thread that must not wait, while it is in `without_waiting`."""
         self._owed = 0
-        self._is_closing = False
-        self.failure: BaseException | None = None
         if journal.version == 0 and start.edits:
             inventory.apply(*start.edits)
             self._record(inventory, start.edits, clock.now_ns, None)
             journal.flush()
         self.real = RealTime(Emulator(inventory, seed=start.seed, sample_period_ns=SAMPLE_NS), speed=speed)
         self.history = History(f"{self.database.path}.samples", self.real)
-        self._writer = threading.Thread(target=self._write, name="netsim-journal", daemon=True)
-        self._writer.start()
+        self.writer = Writer(journal, self.real.hold)
         self.real.start()
 
     def close(self) -> None:
         """Stop time, write what is left, close the files."""
         self.real.stop()
         self.history.close()
-        with self._progress:
-            self._is_closing = True
-            self._to_write.notify()
-        self._writer.join()
+        self.writer.close()
         self.database.close()
 
     # -- requests ---------------------------------------------------------------------------
@@ -178,7 +168,7 @@ class Service:
                 journal.remember(account or "", token, kept)
             return Changed(result, None), journal.recorded
 
-        self._check()
+        self.writer.check()
         changed, recorded = self._call(do)
         self._wait_for(recorded)
         return changed
@@ -186,7 +176,7 @@ class Service:
     def without_waiting(self, do: Callable[[], R]) -> tuple[R, int]:
         """Run `do`, which makes one read or change, on this thread, and wait neither for others nor for the disk.
 
-        Its result, and what `durable` must be awaited with before anybody is told.
+        Its result, and what `writer.durable` must be awaited with before anybody is told.
 
         Raises:
             BusyError: it would have to wait for others; nothing was done.
@@ -196,23 +186,6 @@ class Service:
             return do(), self._owed
         finally:
             self._hurried = 0
-
-    async def durable(self, recorded: int) -> None:
-        """Until so many records are on disk.
-
-        Raises:
-            StoreError: the disk failed.
-        """
-        while self.failure is None and self._journal.written < recorded:
-            loop = asyncio.get_running_loop()
-            future = loop.create_future()
-            with self._progress:
-                if self.failure is not None or self._journal.written >= recorded:
-                    break
-                self._waiting.append((loop, future))
-                self._to_write.notify()
-            await future
-        self._check()
 
     def put_key(self, access_key: str, secret_key: str, account: str) -> None:
         """Let an account in with a key, durably; a new account is made.
@@ -231,7 +204,7 @@ class Service:
             self._journal.put_key(access_key, secret_key, account)
             return self._journal.recorded
 
-        self._check()
+        self.writer.check()
         self._wait_for(self.real.call(do))
         self.keys[access_key] = (secret_key, account)
 
@@ -246,7 +219,7 @@ class Service:
             self._journal.drop_key(access_key)
             return self._journal.recorded
 
-        self._check()
+        self.writer.check()
         self.keys.pop(access_key, None)
         self._wait_for(self.real.call(do))
 
@@ -264,7 +237,7 @@ class Service:
             self._journal.put_setting(_OFFSET, str(offset_ns))
             return self._journal.recorded
 
-        self._check()
+        self.writer.check()
         self._wait_for(self.real.call(do))
 
     def _known_answer(self, account: str | None, token: str, now_ns: int) -> Answer | None:
@@ -285,10 +258,6 @@ class Service:
         self._events_recorded += len(new)
         self._journal.record(edits, at_ns=at_ns, account=account, events=new)
 
-    def _check(self) -> None:
-        if self.failure is not None:
-            raise StoreError(f"the database failed, start the server anew: {self.failure}")
-
     def _call(self, do: Callable[[Emulator], R]) -> R:
         is_hurried = threading.get_ident() == self._hurried
         return self.real.try_call(do) if is_hurried else self.real.call(do)
@@ -297,37 +266,5 @@ class Service:
         """Until so many records are on disk; who does not wait is told how many."""
         if threading.get_ident() == self._hurried:
             self._owed = recorded
-            return
-        if self._journal.written < recorded:
-            with self._progress:
-                self._to_write.notify()
-                while self.failure is None and self._journal.written < recorded:
-                    self._progress.wait()
-        self._check()
-
-    def _write(self) -> None:
-        while True:
-            with self._progress:
-                while self._journal.written == self._journal.recorded:
-                    if self._is_closing:
-                        return
-                    self._to_write.wait()
-            # What was recorded meanwhile goes along: one visit to the disk for all who wait.
-            records = self.real.hold(self._journal.take_pending)
-            try:
-                self._journal.write(records)
-            except BaseException as failure:  # noqa: BLE001 - told to everybody who waits
-                self.failure = failure
-            with self._progress:
-                self._progress.notify_all()
-                waiting, self._waiting = self._waiting, []
-            for loop, future in waiting:
-                with suppress(RuntimeError):  # the loop was closed meanwhile: nobody is there to be told
-                    loop.call_soon_threadsafe(_wake, future)
-            if self.failure is not None:
-                return
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+        else:
+            self.writer.wait_for(recorded)

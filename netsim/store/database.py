@@ -17,7 +17,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -44,6 +44,9 @@ CREATE TABLE access_key (
     access_key TEXT PRIMARY KEY, secret_key TEXT NOT NULL, account TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+
+MAX_ROWS = 1000
+"""Of one statement; SQLite takes 32,766 values."""
 
 
 class StoreError(NetsimError):
@@ -76,19 +79,17 @@ class Transaction:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def add_change(self, change: Change) -> None:
+    def add_changes(self, changes: Sequence[Change]) -> None:
         """Append to the journal; versions follow each other without a gap."""
-        self._connection.execute("INSERT INTO change VALUES (?, ?, ?, ?)", change)
+        self._insert("INSERT INTO change", changes)
 
-    def add_event(self, at_ns: int, peer_conn_id: str, what: str) -> None:
-        """Append to the log of what happened to connections."""
-        self._connection.execute(
-            "INSERT INTO event (at_ns, peer_conn_id, what) VALUES (?, ?, ?)", (at_ns, peer_conn_id, what)
-        )
+    def add_events(self, events: Sequence[tuple[int, str, str]]) -> None:
+        """Append to the log of what happened to connections: (control time, connection, what)."""
+        self._insert("INSERT INTO event (at_ns, peer_conn_id, what)", events)
 
-    def remember(self, account: str, token: str, answer: Answer) -> None:
-        """Keep the answer to a request with a client token."""
-        self._connection.execute("INSERT OR REPLACE INTO answer VALUES (?, ?, ?, ?, ?, ?)", (account, token, *answer))
+    def remember(self, answers: Sequence[tuple[str, str, Answer]]) -> None:
+        """Keep the answers to requests with a client token: (account, token, answer)."""
+        self._insert("INSERT OR REPLACE INTO answer", [(account, token, *rest) for account, token, rest in answers])
 
     def forget_answers(self, before_ns: int) -> None:
         """Drop answers nobody asked for since."""
@@ -107,6 +108,12 @@ class Transaction:
     def drop_key(self, access_key: str) -> None:
         """Remove an access key."""
         self._connection.execute("DELETE FROM access_key WHERE access_key = ?", (access_key,))
+
+    def _insert(self, into: str, rows: Sequence[tuple[object, ...]]) -> None:
+        """Many rows with one statement: each lets other threads run, and waits until they let us run again."""
+        for some in (rows[at : at + MAX_ROWS] for at in range(0, len(rows), MAX_ROWS)):
+            places = ", ".join([f"({', '.join('?' * len(some[0]))})"] * len(some))
+            self._connection.execute(f"{into} VALUES {places}", [value for row in some for value in row])
 
 
 class Database:

@@ -144,15 +144,13 @@ class Journal:
         if not records:
             return
         with self.database.transaction() as transaction:
+            transaction.add_changes([record.change for record in records if record.change is not None])
+            transaction.add_events([event for record in records for event in record.events])
+            before_ns = max(record.forget_before_ns for record in records)
+            if before_ns:  # what is remembered here was seen later
+                transaction.forget_answers(before_ns)
+            transaction.remember([answer for record in records for answer in record.answers])
             for record in records:
-                if record.change is not None:
-                    transaction.add_change(record.change)
-                for event in record.events:
-                    transaction.add_event(event.at_ns, event.peer_conn_id, event.what)
-                if record.forget_before_ns:
-                    transaction.forget_answers(record.forget_before_ns)
-                for account, token, answer in record.answers:
-                    transaction.remember(account, token, answer)
                 for access_key, secret_key, account in record.keys:
                     if secret_key is None:
                         transaction.drop_key(access_key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -60,6 +61,35 @@ def test_a_change_is_there_after_a_restart(served: Served) -> None:
     again = served()
     assert again.read(lambda e: e.inventory.vpcs[made.id].name) == "shop"
     assert again.change(vpc("data", 2), account="acme").result.id != made.id
+
+
+def test_what_nobody_waited_for_is_written_before_the_end(served: Served) -> None:
+    service = served()
+    service.without_waiting(lambda: service.change(vpc("shop", 1), account="acme"))
+    served.close()
+    assert names(served()) == ["shop"]
+
+
+def test_one_visit_to_the_disk_serves_all_who_wait(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    service = served()
+    visits = []
+    write = service._journal.write
+
+    def count(records: list[Any]) -> None:
+        visits.append(len(records))
+        write(records)
+
+    monkeypatch.setattr(service._journal, "write", count)
+
+    async def ask(number: int) -> None:
+        _, owed = service.without_waiting(lambda: service.change(vpc(f"v{number}", number), account="acme"))
+        await service.writer.durable(owed)
+
+    async def all_at_once() -> None:
+        await asyncio.gather(*(ask(number) for number in range(1, 6)))
+
+    asyncio.run(all_at_once())
+    assert visits == [5]
 
 
 def test_what_was_answered_was_on_disk_already(served: Served, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.inventory import Inventory
 from netsim.store.check import check_database
-from netsim.store.database import Answer, Database, StoreError
+from netsim.store.database import MAX_ROWS, Answer, Database, StoreError
 from netsim.store.journal import Journal
 from netsim.units import NS_PER_S
 from tests.controlplane.snapshot import snapshot
@@ -118,6 +118,23 @@ def test_what_was_not_flushed_is_gone_whole(tmp_path: Path) -> None:
     again = Owner(tmp_path / "cloud.db")
     assert snapshot(again.inventory) == before
     assert again.database.answer("acme", "token") is None
+
+
+def test_more_changes_than_one_statement_takes_are_flushed_at_once(tmp_path: Path) -> None:
+    owner = Owner(tmp_path / "cloud.db")
+    fill(owner)
+    vpc_id = next(iter(owner.inventory.vpcs))
+    for number in range(2 * MAX_ROWS):
+        owner.change(edit.UpdateVpc(vpc_id, name=f"v{number}"))
+        owner.journal.remember("acme", f"token-{number}", Answer("hash", 200, "{}", number))
+    owner.journal.remember("acme", "token-0", Answer("hash", 200, '{"last": 1}', 9))
+    owner.journal.flush()
+    owner.close()
+    again = Owner(tmp_path / "cloud.db")
+    assert again.journal.version == owner.journal.version
+    assert again.inventory.vpcs[vpc_id].name == f"v{2 * MAX_ROWS - 1}"
+    assert len(again.database.answers()) == 2 * MAX_ROWS
+    assert again.database.answer("acme", "token-0") == Answer("hash", 200, '{"last": 1}', 9)
 
 
 def test_an_answer_is_kept_with_its_change(tmp_path: Path) -> None:
