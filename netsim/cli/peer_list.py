@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from netsim.cli.control import LIST_FORMATS, OF_VPC, print_list, print_one, where
 from netsim.cli.frame import subcommand
 from netsim.cli.settings import Settings
 from netsim.cli.target import Target, open_target
-from netsim.resource_rows import Rows
+
+if TYPE_CHECKING:
+    from netsim.resource_rows import Rows
 
 STATES = ("consulting", "consult_failed", "active", "expired")
 ROLES = ("initiator", "acceptor")
