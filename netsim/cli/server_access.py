@@ -85,7 +85,7 @@ def operator_client(settings: Settings, url: str) -> Client:
 def _filed_keys(settings: Settings) -> tuple[str, str]:
     """The keys of the account that is meant, from the file of credentials; two empty ones without a file."""
     file = _credentials(settings)
-    if file is None:
+    if file is None or not file.accounts:
         return "", ""
     wanted = settings.account or os.environ.get("NETSIM_ACCOUNT")
     accounts = list(dict.fromkeys(each.account for each in file.accounts))
