@@ -195,7 +195,7 @@ class ServerTarget:
             print_json({"server": self._url, "written": not is_dry, "result": next(iter(found.rows), None)})
         elif found.rows:
             print_rows(self._settings, found.rows, found.columns)
-        self._settings.note("nothing was changed, this would be it" if is_dry else f"server {self._url}: changed")
+        self._settings.note("nothing was changed, this would be it" if is_dry else "changed on the server")
         return 0
 
     def _rows(self, noun: str, query: dict[str, str]) -> Rows:

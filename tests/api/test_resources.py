@@ -76,6 +76,7 @@ def test_a_tenant_sees_and_does_its_own_alone(wire: Wire) -> None:
     ):
         answer = wire.ask("acme", "POST", PATH, body={"edits": [bad]})
         assert answer.status == status, (bad, answer)
+    assert "theirs" not in str(change(wire, "acme", {**ask, "peer_account": "data-team"}, dryRun=True))
     change(wire, "acme", {**ask, "peer_account": "data-team"})
     (mine,), (seen,) = rows(wire, "acme", "peers"), rows(wire, "data-team", "peers")
     assert (mine["role"], seen["role"], seen["state"]) == ("initiator", "acceptor", "consulting")

@@ -45,6 +45,7 @@ class Desk:
         self.folder = folder
         self.cwd = folder
         self.code = 0
+        self.exported: dict[str, str] = {}
         self.names: dict[str, Any] = {"__name__": "page"}
         shutil.copytree(ROOT / "topologies", folder / "topologies")
         shutil.copytree(ROOT / "requirements", folder / "requirements")
@@ -59,14 +60,15 @@ class Desk:
         (folder / ".venv" / "user.stamp").touch()
 
     def run(self, command: str) -> str:
-        """What a shell command prints on both streams; `cd` and `$?` carry over to the next."""
+        """What a shell command prints on both streams; `cd`, `$?` and exported `NETSIM_…` carry over to the next."""
         environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= {"PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "NO_COLOR": "1", "LC_ALL": "C.UTF-8"}
         environment["PYTHONUNBUFFERED"] = "1"  # both streams in the order of a terminal
         environment["PATH"] = f"{self._bin}:{environment.get('PATH', '/usr/bin:/bin')}"
+        environment |= self.exported
         report = self.folder / ".venv" / "cwd"
         # The first line sets $? for commands that ask for it.
-        script = f"(exit {self.code})\n{command}\ncode=$?\npwd -P > '{report}'\nexit $code\n"
+        script = f"(exit {self.code})\n{command}\ncode=$?\n(pwd -P; env | grep ^NETSIM_) > '{report}'\nexit $code\n"
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self.cwd,
@@ -79,7 +81,9 @@ class Desk:
             check=False,
         )
         self.code = done.returncode
-        self.cwd = Path(report.read_text().strip())
+        cwd, *exported = report.read_text().splitlines()
+        self.cwd = Path(cwd)
+        self.exported = dict(line.split("=", 1) for line in exported)
         return done.stdout
 
     def execute(self, code: str) -> str:
