@@ -111,8 +111,22 @@ class Emulator:
             RefusedError: a rule says no; nothing has changed.
         """
         result = self.inventory.apply(*edits, account=account)
-        self._refresh()
+        self.settle()
         return result
+
+    def commit(self, *edits: Edit[Any], account: str | None = None) -> Any:
+        """As `apply`, but what is forwarded by is only made when packets next move, or by `settle`.
+
+        To packets that is the same; many changes between two of their steps are compiled once. Until then
+        `fib`, `compiler`, `links_of` and the monitor do not know of them.
+        """
+        return self.inventory.apply(*edits, account=account)
+
+    def settle(self) -> None:
+        """Forward by all that was committed."""
+        if self._installed_version != self.inventory.version:
+            self.engine.install(self._compile())
+            self._describe_connections()
 
     def advance_control_clock(self, delta_ns: int) -> None:
         """Let control time pass while packets stand still: requests and prepaid periods expire.
@@ -123,7 +137,7 @@ class Emulator:
         self._clock.advance_by(delta_ns)
         self.monitor.clock.mark(self.now_ns, self._clock.now_ns)
         self.inventory.tick()
-        self._refresh()
+        self.settle()
 
     def graph(self) -> Any:
         """The networkx graph of VPCs, subnets, instances and peer links, as of now."""
@@ -141,11 +155,6 @@ class Emulator:
     def _compile(self) -> Fib:
         self._installed_version = self.inventory.version
         return self.compiler.compile(self.inventory, self._open_ports)
-
-    def _refresh(self) -> None:
-        if self._installed_version != self.inventory.version:
-            self.engine.install(self._compile())
-            self._describe_connections()
 
     def _describe_connections(self) -> None:
         described = self._description.update(self.inventory, self.links_of)
@@ -258,6 +267,7 @@ class Emulator:
         Raises:
             ClockError: that lies in the past.
         """
+        self.settle()
         start_ns = self.now_ns
         self._choose_speed(until_ns)
         while True:
@@ -273,7 +283,7 @@ class Emulator:
             self.engine.advance(stop_ns)
             self._clock.advance_by(stop_ns - before_ns)
             self.inventory.tick()
-            self._refresh()
+            self.settle()
             if stop_ns == self.monitor.next_boundary_ns or stop_ns >= until_ns:
                 self.monitor.observe(stop_ns, self.engine.counters()._asdict())
             self.recorded.add(self.engine.take_journal())

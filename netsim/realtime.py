@@ -30,7 +30,9 @@ IDLE_S = 0.01
 YIELD_S = 0.001
 """How long the thread that moves time lets callers go first, again and again while there are some."""
 FRESH_NS = 5 * NS_PER_MS
-"""Wall time for which the present is taken as it was found last: finding it costs more than most calls."""
+"""Least wall time for which the present is taken as it was found last: finding it costs more than most calls."""
+FRESH_SHARE = 10
+"""How many times as long as it took to find it, but no longer than a step."""
 MAX_SPEED = 1_000_000.0
 
 
@@ -64,6 +66,7 @@ class RealTime:
         self._callers: deque[None] = deque()  # how many want the emulator: appending and popping need no lock
         self._is_stopped = threading.Event()
         self._caught_up_wall_ns = 0
+        self._fresh_ns = FRESH_NS
         self._speed = 0.0
         self._base_packet_ns = emulator.now_ns
         self._base_wall_ns = wall()
@@ -194,7 +197,7 @@ class RealTime:
         return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
 
     def _is_fresh(self) -> bool:
-        return self._wall() - self._caught_up_wall_ns < FRESH_NS
+        return self._wall() - self._caught_up_wall_ns < self._fresh_ns
 
     def _freshen(self) -> None:
         # Only one step at a time: far behind the wall, now is where packets are.
@@ -202,11 +205,12 @@ class RealTime:
             self._catch_up(STEP_NS)
 
     def _catch_up(self, most_ns: int) -> None:
-        self._caught_up_wall_ns = self._wall()
+        began_ns = self._caught_up_wall_ns = self._wall()
         now_ns = self._emulator.now_ns
         due_ns = min(self._due_ns(), now_ns + most_ns)
         if due_ns > now_ns:
             self._emulator.advance(due_ns)
+        self._fresh_ns = min(max(FRESH_NS, FRESH_SHARE * (self._wall() - began_ns)), STEP_NS)
 
     def _rebase(self) -> None:
         self._base_packet_ns = self._emulator.now_ns

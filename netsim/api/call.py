@@ -54,7 +54,7 @@ class Call:
 
     def read(self, look: Callable[[View], R]) -> R:
         """What `look` finds in what this account sees."""
-        return self.service.read(lambda emulator: look(emulator.inventory.visible_to(self.account)))
+        return self.service.view(self.account, look)
 
     def change(
         self,

@@ -25,6 +25,7 @@ from netsim.clock import VirtualClock
 from netsim.controlplane import edit
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.inventory import Inventory
+from netsim.controlplane.view import View
 from netsim.emulator import Emulator
 from netsim.realtime import RealTime
 from netsim.store.database import Answer, Database
@@ -119,6 +120,21 @@ class Service:
             StoreError: the disk failed.
         """
 
+        def look_settled(emulator: Emulator) -> R:
+            emulator.settle()
+            return look(emulator)
+
+        return self._read(look_settled)
+
+    def view(self, account: str, look: Callable[[View], R]) -> R:
+        """What `look` finds in the resources that an account sees; as `read`, and cheaper.
+
+        Raises:
+            StoreError: the disk failed.
+        """
+        return self._read(lambda emulator: look(emulator.inventory.visible_to(account)))
+
+    def _read(self, look: Callable[[Emulator], R]) -> R:
         def do(emulator: Emulator) -> tuple[R, int]:
             return look(emulator), self._journal.recorded
 
@@ -157,7 +173,7 @@ class Service:
                 journal.remember(account or "", token, known)  # seen just now: it is kept for another day
                 return Changed(None, known), journal.recorded
             made = edits if plan is None else plan(emulator)
-            result = emulator.apply(*made, account=account)
+            result = emulator.commit(*made, account=account)  # several changes may share what is compiled for packets
             if made:
                 self._record(emulator.inventory, made, now_ns, account)
             kept = None

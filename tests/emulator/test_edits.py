@@ -65,6 +65,23 @@ def test_packets_the_cap_has_accepted_keep_their_departure_when_it_is_resized() 
     assert later[-6:].tolist() == [12_000_000] * 6
 
 
+def test_packets_meet_what_was_committed_as_if_it_had_been_applied() -> None:
+    """One is compiled at once, the other when packets next move: between the two no packet does."""
+    applied, committed = slow_lab(), slow_lab()
+    for lab, change in ((applied, applied.apply), (committed, committed.commit)):
+        inject(lab, 12)
+        lab.advance(5 * NS_PER_MS)
+        before = lab.fib
+        change(e.ResizePeerConn("shop-data", 1))
+        change(e.DeleteRoute(change(e.CreateRoute("shop", "0.0.0.0/0", "172.16.0.0/24", "blackhole")).id))
+        assert (lab.fib is before) == (lab is committed)
+        inject(lab, 10)
+        lab.advance(NS_PER_S)
+        assert_samples_sum_to_counters(lab)
+    assert arrivals_at(committed, "db-1") == arrivals_at(applied, "db-1")
+    assert committed.result().to_dict() == applied.result().to_dict()
+
+
 def test_a_wider_cap_serves_the_next_packet_faster() -> None:
     lab = slow_lab()
     inject(lab, 12)
