@@ -24,7 +24,7 @@ S_TAP, S_RING = 16, 17
 STATE_WORDS = 24
 
 
-@kernel(is_inline=False)
+@kernel
 def release(
     rings: Any,
     pool: Any,

@@ -18,8 +18,8 @@ from netsim.dataplane.lpm import last_at_most
 from netsim.dataplane.ring import push
 from netsim.dataplane.row import FLOW, HEADER, INST, L4, PROTO, ROLE, SENT, SEQ, SIZE
 from netsim.dataplane.state import (
+    C_FED_RING,
     C_NIC_QUEUE_NS,
-    C_NIC_RING,
     F_DST_INST,
     F_FROM_STORE,
     F_PAYLOAD,
@@ -95,7 +95,7 @@ def transmit(fib: Any, st: Any, row: Any, n: int, i: int, now_ns: int) -> None:
     st.inst[x + X_TX_PACKETS] += 1
     if st.inst[x + X_TAP]:
         record(st.journal, st.journal_used, row, departs_ns, TAP_SENT, i, 0, 0)
-    st.control[C_NIC_RING] = st.inst[x + X_RING]
+    st.control[C_FED_RING] = st.inst[x + X_RING]
     push(st, st.inst[x + X_RING], row, departs_ns)
 
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from netsim import jit
 from netsim.dataplane import drop_tail, ring, state, token_bucket, trace, window
 from netsim.dataplane.batch import PacketBatch
 from netsim.dataplane.disposition import N_DISPOSITIONS, is_ok
@@ -23,7 +22,6 @@ from netsim.dataplane.fib import (
     K_BURST_NANOBITS,
     K_DELAY_NS,
     K_FULL_AFTER_NS,
-    K_OVERHEAD_BYTES,
     K_RATE_BPS,
     LINK_WORDS,
     Fib,
@@ -142,11 +140,11 @@ class Engine:
         """
         return self.memory.keep(rows_of_batch(batch), payload_bytes, disposition)
 
-    def feed(self, flow: int, at_ns: Ints, rows: Ints | None = None) -> None:
+    def feed(self, flow: int, at_ns: Ints, rows: Ints | int = 0) -> None:
         """Let the flow send at these ascending times, none before what it was fed already.
 
         `rows` are store rows for a flow with F_FROM_STORE; for one with F_APP what its opener does then
-        (`tcp_app.SAYS_OPEN` and others).
+        (`tcp_app.SAYS_OPEN` and others); one for all, or int64[n].
 
         Raises:
             ClockError: a time lies in the past, or before one the flow was fed already.
@@ -154,10 +152,9 @@ class Engine:
         if len(at_ns) == 0:
             return
         last_ns = max(self.now_ns, self.memory.rings.last_arrival_ns(int(self.memory.flow_ring[flow])))
-        if at_ns[0] < last_ns or (np.diff(at_ns) < 0).any():
+        if at_ns[0] < last_ns or (at_ns[1:] < at_ns[:-1]).any():
             raise ClockError(f"flow {flow}: send times must ascend, and not lie before {last_ns} ns")
-        stored = rows if rows is not None else np.zeros(len(at_ns), np.int64)
-        self.memory.rings.push_arrivals(int(self.memory.flow_ring[flow]), at_ns, stored)
+        self.memory.rings.push_arrivals(int(self.memory.flow_ring[flow]), at_ns, rows)
 
     def silence(self, flow: int) -> None:
         """The flow sends nothing more of what it was fed; a TCP flow closes now, and sends again what gets lost."""
@@ -186,7 +183,6 @@ class Engine:
             for share, status in enumerate(statuses):
                 self._make_room(share, status)
         self._drain_journal()
-        self._release_departed(until_ns - 1)
         self.now_ns = until_ns
 
     def next_event_ns(self) -> int | None:
@@ -255,20 +251,6 @@ class Engine:
     def tcp_conversation(self, tcb: int) -> Conversation:
         """Who talks to whom at a TCP end, and where the numbers of both start."""
         return self.memory.ends.conversation(tcb)
-
-    def _release_departed(self, until_ns: int) -> None:
-        table = self.memory.rings.table
-        waiting = (table[:, ring.R_KIND] == ring.LINK) & (table[:, ring.R_RELEASED] < table[:, ring.R_TAIL])
-        queues = np.flatnonzero(waiting)
-        if not len(queues):
-            return
-        link = table_of(self.fib.link, LINK_WORDS)
-        run = jit.compiled(drop_tail.release) if self.is_compiled else drop_tail.release
-        _, st = self.memory.views(self.fib, self.is_compiled)
-        for q in queues.tolist():
-            k = int(table[q, ring.R_REF])
-            delay_ns, overhead = int(link[k, K_DELAY_NS]), int(link[k, K_OVERHEAD_BYTES])
-            run(st.rings, st.pool, st.chunks, st.link, q, k, until_ns, delay_ns, overhead)
 
     # -- what came of it ------------------------------------------------------------------
 

@@ -49,10 +49,10 @@ from netsim.dataplane.ring import LINK, NIC, R_SEEN, R_TAIL, R_TAIL_SLOT, RING_W
 from netsim.dataplane.row import WORDS
 from netsim.dataplane.state import (
     C_DELIVERY_NS,
+    C_FED_RING,
     C_FIB_VERSION,
     C_HOPS,
     C_NIC_QUEUE_NS,
-    C_NIC_RING,
     F_DST,
     F_DST_INST,
     F_FLAGS,
@@ -139,6 +139,7 @@ def forward_express(fib: Any, st: Any, n: int, kind: int, ref: int, slot: int) -
         ring = st.node[n * NODE_STATE_WORDS + V_DELIVERY_RING]
         move(st, w, ring, now_ns + st.control[C_DELIVERY_NS], word2 - _ONE_TTL, word7 >> 32 << 32 | target + 1)
         st.rings[ring * RING_WORDS + R_SEEN] = st.rings[ring * RING_WORDS + R_TAIL]
+        st.control[C_FED_RING] = ring
     else:
         transits = word7 >> 32
         if size > fib.link[target * LINK_WORDS + K_MTU_BYTES] or st.link[target * STATE_WORDS + S_TAP]:
@@ -287,7 +288,7 @@ def send_express(fib: Any, st: Any, n: int, flow: int, slot: int) -> bool:
     st.inst[x + X_NIC_FREE_NS] = departs_ns
     st.inst[x + X_TX_PACKETS] += 1
     q = st.inst[x + X_RING]
-    st.control[C_NIC_RING] = q
+    st.control[C_FED_RING] = q
     pool = st.pool
     to = st.rings[q * RING_WORDS + R_TAIL_SLOT] * WORDS
     pool[to] = departs_ns

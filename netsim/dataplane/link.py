@@ -29,6 +29,7 @@ from netsim.dataplane.fib import (
     K_RATE_BPS,
     LINK_WORDS,
 )
+from netsim.dataplane.ring import R_REF, RING_WORDS
 from netsim.dataplane.token_bucket import NANOBITS_PER_BYTE, conforms, take, tokens_at
 from netsim.jit import kernel
 
@@ -71,3 +72,12 @@ def offer(link: Any, state: Any, rings: Any, pool: Any, chunks: Any, number: int
         return REFUSED_QUEUE_FULL
     state[s + S_BACKLOG_BYTES] += size
     return take(state, s, start, size, rate, burst, full_after)
+
+
+@kernel(is_inline=False)
+def release_departed(fib: Any, st: Any, q: int, until_ns: int) -> None:
+    """Count as departed, in this ring of a link, whatever departs before `until_ns`."""
+    link = st.rings[q * RING_WORDS + R_REF]
+    delay_ns = fib.link[link * LINK_WORDS + K_DELAY_NS]
+    overhead = fib.link[link * LINK_WORDS + K_OVERHEAD_BYTES]
+    release(st.rings, st.pool, st.chunks, st.link, q, link, until_ns - 1, delay_ns, overhead)

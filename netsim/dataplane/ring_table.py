@@ -165,15 +165,18 @@ class RingTable:
 
     # -- sources --------------------------------------------------------------------------
 
-    def push_arrivals(self, q: int, at_ns: Ints, rows: Ints) -> None:
-        """Append ascending times (and the store rows they send) to a source ring."""
+    def push_arrivals(self, q: int, at_ns: Ints, rows: Ints | int) -> None:
+        """Append ascending times (and the store rows they send, or one for all) to a source ring."""
         n = len(at_ns)
         self._grow_arrivals(q, n)
         ring = self.table[q]
-        entries = (int(ring[R_TAIL]) + np.arange(n) & int(ring[R_MASK])) + int(ring[R_BASE])
-        arrivals = self.arrivals.reshape(-1, ARRIVAL_WORDS)
-        arrivals[entries, 0] = at_ns
-        arrivals[entries, 1] = rows
+        base, capacity = int(ring[R_BASE]), int(ring[R_MASK]) + 1
+        first = int(ring[R_TAIL]) % capacity
+        arrivals = self.arrivals.reshape(-1, ARRIVAL_WORDS)[base : base + capacity]
+        stored = np.broadcast_to(rows, n)
+        n_first = min(n, capacity - first)
+        arrivals[first : first + n_first, 0], arrivals[: n - n_first, 0] = at_ns[:n_first], at_ns[n_first:]
+        arrivals[first : first + n_first, 1], arrivals[: n - n_first, 1] = stored[:n_first], stored[n_first:]
         ring[R_TAIL] += n
         ring[R_SEEN] = ring[R_TAIL]
 

@@ -40,6 +40,7 @@ from netsim.dataplane.hop import (
     FROM_ROUTER,
     HOST_UNREACHABLE,
 )
+from netsim.dataplane.link import release_departed
 from netsim.dataplane.ring import (
     DELIVERY,
     LINK,
@@ -49,6 +50,8 @@ from netsim.dataplane.ring import (
     R_IN_HEAP,
     R_KIND,
     R_REF,
+    R_RELEASED,
+    R_TAIL,
     RING_WORDS,
     head_ns,
     is_empty,
@@ -83,10 +86,10 @@ from netsim.dataplane.row import (
 from netsim.dataplane.state import (
     C_CURSOR,
     C_EVENTS,
+    C_FED_RING,
     C_HOST_NODE,
     C_NEED_NODE,
     C_NEED_RECORDS,
-    C_NIC_RING,
     C_SHORT,
     C_WINDOW_END,
     C_WINDOWS,
@@ -131,6 +134,8 @@ PAUSED = 99
 
 IN_FLIGHT = int(Disposition.IN_FLIGHT)
 PLAIN_HEADER_BYTES = 20
+EXPRESS = -1
+"""What `step` says of a packet that went the short way: at most one ring of the node was fed."""
 
 
 @kernel(is_inline=False)
@@ -153,6 +158,7 @@ def run_until(
             for other in range(shares):
                 first = min(first, sync[Y_FIRST + other * LINE_WORDS])
             if first >= until_ns:
+                release_links(fib, st, first_node, end_node, until_ns)
                 return DONE
             ctl[C_WINDOW_END] = min(first + window_ns, until_ns)
             ctl[C_CURSOR] = first_node
@@ -186,6 +192,16 @@ def next_of_nodes(st: Any, first_node: int, end_node: int, until_ns: int) -> int
     return first
 
 
+@kernel
+def release_links(fib: Any, st: Any, first_node: int, end_node: int, until_ns: int) -> None:
+    """Count what has departed to these nodes before `until_ns`; nobody sends any more."""
+    for n in range(first_node, end_node):
+        for k in range(st.node_rings_first[n], st.node_rings_first[n + 1]):
+            r = st.node_rings[k] * RING_WORDS
+            if st.rings[r + R_KIND] == LINK and st.rings[r + R_RELEASED] != st.rings[r + R_TAIL]:
+                release_departed(fib, st, st.node_rings[k], until_ns)
+
+
 @kernel(is_inline=False)
 def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
     """Run one node up to the end of the window, in order."""
@@ -206,11 +222,10 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
             is_timer = False
         else:
             break
-        if (st.journal_used[0] + JOURNAL_SPARE) * JOURNAL_WORDS > len(st.journal):
-            st.control[C_NEED_RECORDS] = JOURNAL_SPARE
-            return NEED_JOURNAL
-        st.control[C_NIC_RING] = -1
+        st.control[C_FED_RING] = -1
         if is_timer:
+            if not may_record(st):
+                return NEED_JOURNAL
             if not timer_fires(fib, st, st.timers[st.node[n * NODE_STATE_WORDS + V_TIMER_FIRST]], timer_ns):
                 return NEED_ROOM
             st.control[C_EVENTS] += 1
@@ -218,16 +233,16 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
                 st.control[C_SHORT] = 0
                 return NEED_RINGS
             size = enter_heap(st, own, size, window_end_ns)
-            if st.control[C_NIC_RING] >= 0:
-                size = enter_heap(st, st.control[C_NIC_RING], size, window_end_ns)
+            if st.control[C_FED_RING] >= 0:
+                size = enter_heap(st, st.control[C_FED_RING], size, window_end_ns)
             continue
         q = st.heap_ring[0]
         status = step(fib, st, n, q)
-        if status != DONE:
+        if status > DONE:
             return status
         st.control[C_EVENTS] += 1
         pop(st.rings, st.chunks, q)
-        if st.control[C_HOST_NODE] >= 0:
+        if status == DONE and st.control[C_HOST_NODE] >= 0:
             return NEED_HOST
         if st.control[C_SHORT]:
             st.control[C_SHORT] = 0
@@ -245,17 +260,28 @@ def run_node(fib: Any, st: Any, n: int, window_end_ns: int) -> int:
             st.heap_key[0] = st.heap_key[size]
             st.heap_ring[0] = st.heap_ring[size]
         sift_down(st, size)
-        # A step adds to these rings only: the node's own two, and the interface of one instance.
-        size = enter_heap(st, own, size, window_end_ns)
-        size = enter_heap(st, delivery, size, window_end_ns)
-        if st.control[C_NIC_RING] >= 0:
-            size = enter_heap(st, st.control[C_NIC_RING], size, window_end_ns)
+        # A step adds to these rings only: the node's own two, and the interface of one instance;
+        # the short way to one at most.
+        if status == DONE:
+            size = enter_heap(st, own, size, window_end_ns)
+            size = enter_heap(st, delivery, size, window_end_ns)
+        if st.control[C_FED_RING] >= 0:
+            size = enter_heap(st, st.control[C_FED_RING], size, window_end_ns)
     return DONE
 
 
 @kernel
+def may_record(st: Any) -> bool:
+    """Whether the journal has room for whatever one event notes; else says what is short."""
+    if (st.journal_used[0] + JOURNAL_SPARE) * JOURNAL_WORDS > len(st.journal):
+        st.control[C_NEED_RECORDS] = JOURNAL_SPARE
+        return False
+    return True
+
+
+@kernel
 def step(fib: Any, st: Any, n: int, q: int) -> int:
-    """What the packet at the head of ring `q` does at its instant."""
+    """What the packet at the head of ring `q` does at its instant; EXPRESS when it went the short way."""
     r = q * RING_WORDS
     kind = st.rings[r + R_KIND]
     ref = st.rings[r + R_REF]
@@ -263,13 +289,17 @@ def step(fib: Any, st: Any, n: int, q: int) -> int:
     row = st.hand
     if kind > DELIVERY:
         if send_express(fib, st, n, ref, slot):
-            return DONE
+            return EXPRESS
+        if not may_record(st):
+            return NEED_JOURNAL
         return source(fib, st, n, ref, slot)
     if kind == DELIVERY:
         if receive_express(fib, st, n, slot):
-            return DONE
+            return EXPRESS
     elif kind != OWN and forward_express(fib, st, n, kind, ref, slot):
-        return DONE
+        return EXPRESS
+    if not may_record(st):
+        return NEED_JOURNAL
     unpack_row(st.pool, slot * WORDS, row)
     now_ns = row[AT]
     if kind == LINK:

@@ -58,6 +58,7 @@ class Lent:
 
 _COLUMN_TYPES: dict[Any, ColumnType] = {}
 _RECORD_TYPES: dict[Any, RecordType] = {}
+_LENT_LAST: dict[Any, Lent] = {}
 
 
 def lend(value: Any) -> Any:
@@ -66,18 +67,30 @@ def lend(value: Any) -> Any:
         _check(value)
         return Lent(_column_type(value.dtype), value.ctypes.data, len(value), value)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        table = np.empty(2 * len(value), np.int64)
-        for place, column in enumerate(value):
-            _check(column)
-            table[2 * place] = column.__array_interface__["data"][0]
-            table[2 * place + 1] = len(column)
-        key = type(value), tuple(column.dtype for column in value)
-        kind = _RECORD_TYPES.get(key)
-        if kind is None:
-            fields = tuple((name, _column_type(c.dtype).dtype) for name, c in zip(value._fields, value, strict=True))
-            kind = _RECORD_TYPES[key] = RecordType(type(value).__name__, fields)
-        return Lent(kind, table.ctypes.data, len(value), (table, value))
+        known = _LENT_LAST.get(type(value))
+        if known is not None and known.owner[1] is value:
+            return known
+        lent = _lend_record(value)
+        if not any(column.flags.writeable for column in value):
+            _LENT_LAST[type(value)] = lent  # what nobody may change does not move either
+        return lent
     return value
+
+
+def _lend_record(value: Any) -> Lent:
+    table = np.empty(2 * len(value), np.int64)
+    dtypes = []
+    for place, column in enumerate(value):
+        _check(column)
+        table[2 * place] = column.__array_interface__["data"][0]
+        table[2 * place + 1] = len(column)
+        dtypes.append(column.dtype)
+    key = type(value), *dtypes
+    kind = _RECORD_TYPES.get(key)
+    if kind is None:
+        fields = tuple((name, _column_type(dtype).dtype) for name, dtype in zip(value._fields, dtypes, strict=True))
+        kind = _RECORD_TYPES[key] = RecordType(type(value).__name__, fields)
+    return Lent(kind, table.ctypes.data, len(value), (table, value))
 
 
 def _check(column: Any) -> None:

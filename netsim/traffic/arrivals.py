@@ -101,6 +101,9 @@ class _Cbr:
         self._numerator = packet_bytes * BITS_PER_BYTE * NS_PER_S
         self._rate_bps = rate_bps
         self._sent = 0
+        # Whole ns from packet to packet: all blocks have the same steps, and nothing is divided.
+        self._is_even = self._numerator % rate_bps == 0
+        self._steps = _STEPS * (self._numerator // rate_bps)
 
     def next_block(self) -> NDArray[np.int64]:
         # Python's integers carry the block's start, so int64 sees only what one block adds:
@@ -109,6 +112,8 @@ class _Cbr:
         if whole > MAX_TIME_NS:
             return _NONE
         self._sent += BLOCK
+        if self._is_even:
+            return whole + self._steps
         return whole + (_STEPS * self._numerator + rest) // self._rate_bps
 
 

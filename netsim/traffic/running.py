@@ -86,7 +86,7 @@ class RunningFlow:
         if blocks:
             at_ns = np.concatenate(blocks) + self.base_ns
             # A stored row means nothing to a generated flow, to a TCP flow: write this much more.
-            engine.feed(self.engine_flows.start, at_ns, np.full(len(at_ns), SAYS_DATA, np.int64))
+            engine.feed(self.engine_flows.start, at_ns, SAYS_DATA)
         if self.source is None and self.spec.kind == "tcp" and self.end_ns is not None:
             tell(engine, self.engine_flows.start, self.end_ns, SAYS_CLOSE)
 

@@ -113,7 +113,7 @@ def engine_of(experiment: Experiment, *, is_compiled: bool = False) -> Engine:
     if experiment.traffic:
         engine.add_flows(np.array([flow_row(traffic) for traffic in experiment.traffic], np.int64))
     for number, traffic in enumerate(experiment.traffic):
-        rows = None if traffic.rows is None else np.array(traffic.rows, np.int64)
+        rows = 0 if traffic.rows is None else np.array(traffic.rows, np.int64)
         engine.feed(number, np.array(traffic.at_ns, np.int64), rows)
     return engine
 
