@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from netsim.api.error_codes import HttpError
 
 MAX_KEYS = 1000
+PAGE_SIZE = 100
 T = TypeVar("T")
 
 
@@ -43,9 +44,25 @@ def page(
     return answer
 
 
+def numbered_page(items: Sequence[Any], query: Mapping[str, str]) -> dict[str, Any]:
+    """The page `pageNo` (from 1) of `pageSize` items, as the vendor's other listings have it.
+
+    Raises:
+        HttpError: BadRequest for a number that can't be.
+    """
+    number = _count("pageNo", query.get("pageNo", ""), 1, 10**9)
+    size = _count("pageSize", query.get("pageSize", ""), PAGE_SIZE, MAX_KEYS)
+    start = (number - 1) * size
+    return {"pageNo": number, "pageSize": size, "totalCount": len(items), "result": items[start : start + size]}
+
+
 def _max_keys(text: str) -> int:
+    return min(_count("maxKeys", text, MAX_KEYS, 10**9, f"1..{MAX_KEYS}"), MAX_KEYS)
+
+
+def _count(name: str, text: str, default: int, most: int, accepted: str = "") -> int:
     if not text:
-        return MAX_KEYS
-    if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) >= 1):
-        raise HttpError("BadRequest", f"maxKeys is {text[:60]!r}, accepted 1..{MAX_KEYS}")
-    return min(int(text), MAX_KEYS)
+        return default
+    if not (text.isascii() and text.isdecimal() and len(text) <= 10 and 1 <= int(text) <= most):
+        raise HttpError("BadRequest", f"{name} is {text[:60]!r}, accepted {accepted or f'1..{most}'}")
+    return int(text)

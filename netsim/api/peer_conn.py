@@ -14,6 +14,7 @@ from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
 from netsim.api.owned import own_peer_conn, own_vpc
 from netsim.api.paging import page
+from netsim.api.tag import tags_json, tags_of
 from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.peer_conn import SIDES, PeerConn, Side
@@ -58,7 +59,7 @@ def peer_conn_json(of: SideOf) -> dict[str, Any]:
         "createdTime": format_utc(conn.created_at_ns),
         "expiredTime": "" if conn.expires_at_ns is None else format_utc(conn.expires_at_ns),
         "deleteProtect": conn.delete_protect,
-        "tags": [],
+        "tags": tags_json(here.tags),
     }
 
 
@@ -93,6 +94,7 @@ def create_peer_conn(call: Call) -> Reply:
         months=months,
         description=call.text("description", ""),
         delete_protect=member(call.body, "deleteProtect", bool, False),
+        tags=tags_of(call.body),
     )
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:

@@ -9,16 +9,15 @@ from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
 from netsim.api.owned import own_subnet, own_vpc
 from netsim.api.paging import page
+from netsim.api.tag import tags_json, tags_of
 from netsim.clock import format_utc
 from netsim.controlplane import edit
-from netsim.controlplane.subnet import RESERVED_HEAD, Subnet
+from netsim.controlplane.subnet import DEFAULT_SUBNET_TYPE, RESERVED_HEAD, SUBNET_TYPES, Subnet
 from netsim.controlplane.view import View
-
-SUBNET_TYPES = ("BCC", "BCC_NAT", "BBC")
 
 
 def subnet_json(view: View, subnet: Subnet) -> dict[str, Any]:
-    """A subnet as the vendor writes it. Its type is not kept: all are alike here."""
+    """A subnet as the vendor writes it."""
     used = sum(1 for inst in view.instances_of(subnet.vpc_id) if inst.subnet_id == subnet.id)
     free = subnet.cidr.size - RESERVED_HEAD - 1 - used
     return {
@@ -28,12 +27,12 @@ def subnet_json(view: View, subnet: Subnet) -> dict[str, Any]:
         "cidr": str(subnet.cidr),
         "ipv6Cidr": "",
         "vpcId": subnet.vpc_id,
-        "subnetType": "BCC",
+        "subnetType": subnet.subnet_type,
         "description": subnet.description,
         "createdTime": format_utc(subnet.created_at_ns),
         "availableIp": free,
         "availableUnreservedIp": free,
-        "tags": [],
+        "tags": tags_json(subnet.tags),
     }
 
 
@@ -41,13 +40,18 @@ def create_subnet(call: Call) -> Reply:
     """POST /v1/subnet."""
     name, zone, cidr, vpc_id = (call.text(key) for key in ("name", "zoneName", "cidr", "vpcId"))
     description = call.text("description", "")
-    kind = call.text("subnetType", "") or SUBNET_TYPES[0]
+    kind = call.text("subnetType", "") or DEFAULT_SUBNET_TYPE
     if kind not in SUBNET_TYPES:
         raise HttpError("BadRequest", f"subnetType is {kind[:60]!r}, accepted {', '.join(SUBNET_TYPES)}")
 
+    if call.text("vpcSecondaryCidr", ""):
+        raise HttpError("BadRequest", "vpcSecondaryCidr is not emulated: a VPC has one CIDR")
+    member(call.body, "enableIpv6", bool, False)  # taken, and not emulated
+    tags = tags_of(call.body)
+
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
         vpc = own_vpc(call, view, vpc_id)
-        return (edit.CreateSubnet(vpc.id, name, cidr, zone=zone, description=description),)
+        return (edit.CreateSubnet(vpc.id, name, cidr, zone, description, kind, tags),)
 
     return call.change(plan, lambda subnet: {"subnetId": subnet.id})
 
@@ -67,7 +71,7 @@ def list_subnets(call: Call) -> Reply:
             and (not vpc_id or subnet.vpc_id == vpc_id)
             and (not zone or subnet.zone == zone)
             and (not wanted or subnet.id in wanted)
-            and kind in {"", SUBNET_TYPES[0]}
+            and kind in {"", subnet.subnet_type}
         ]
         return [(subnet, subnet_json(view, subnet)) for subnet in found]
 
@@ -86,6 +90,7 @@ def show_subnet(call: Call) -> Reply:
 def update_subnet(call: Call) -> Reply:
     """PUT /v1/subnet/{subnetId}?modifyAttribute. What is absent stays."""
     name, description = call.text("name"), member(call.body, "description", str, None)
+    member(call.body, "enableIpv6", bool, False)
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
         subnet = own_subnet(call, view, call.params["subnetId"])

@@ -30,6 +30,8 @@ class Operation(NamedTuple):
 OPERATIONS: tuple[Operation, ...] = (
     Operation("POST", "/v1/vpc", vpc.create_vpc),
     Operation("GET", "/v1/vpc", vpc.list_vpcs),
+    # Before the detail: "resourceIp" would read as an id.
+    Operation("GET", "/v1/vpc/resourceIp", vpc.used_by_resources),
     Operation("GET", "/v1/vpc/{vpcId}", vpc.show_vpc),
     Operation("PUT", "/v1/vpc/{vpcId}", vpc.update_vpc, flag="modifyAttribute"),
     Operation("DELETE", "/v1/vpc/{vpcId}", vpc.delete_vpc, conflict_code="ResourceNeedRelease"),

@@ -7,9 +7,10 @@ from typing import Any
 from netsim.api.call import Call, Reply
 from netsim.api.error_codes import HttpError
 from netsim.api.json_codec import dump, member
-from netsim.api.owned import own_vpc
-from netsim.api.paging import page
+from netsim.api.owned import own_subnet, own_vpc
+from netsim.api.paging import numbered_page, page
 from netsim.api.subnet import subnet_json
+from netsim.api.tag import tags_json, tags_of
 from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.view import View
@@ -17,6 +18,11 @@ from netsim.controlplane.vpc import Vpc
 from netsim.prefix import format_addr, parse_addr
 
 RESERVED_NAME = "default"
+"""Of the VPC that the vendor makes by itself; nobody else's may be called so."""
+
+
+RESOURCE_TYPE = "bcc"
+"""What the vendor calls the owner of an instance's address."""
 
 
 def vpc_json(vpc: Vpc) -> dict[str, Any]:
@@ -31,15 +37,16 @@ def vpc_json(vpc: Vpc) -> dict[str, Any]:
         "relay": vpc.relay,
         "secondaryCidr": [],
         "createdTime": format_utc(vpc.created_at_ns),
-        "tags": [],
+        "tags": tags_json(vpc.tags),
     }
 
 
 def create_vpc(call: Call) -> Reply:
     """POST /v1/vpc."""
-    name, cidr = call.text("name"), call.text("cidr")
+    name, cidr = _name(call), call.text("cidr")
     description = call.text("description", "")
-    made = edit.CreateVpc(name, call.region, cidr, description=description)
+    member(call.body, "enableIpv6", bool, False)  # taken, and not emulated
+    made = edit.CreateVpc(name, call.region, cidr, description=description, tags=tags_of(call.body))
     return call.change(lambda _: (made,), lambda vpc: {"vpcId": vpc.id})
 
 
@@ -68,7 +75,10 @@ def show_vpc(call: Call) -> Reply:
 
 def update_vpc(call: Call) -> Reply:
     """PUT /v1/vpc/{vpcId}?modifyAttribute. What is absent stays."""
-    name, description = call.text("name"), member(call.body, "description", str, None)
+    name, description = _name(call), member(call.body, "description", str, None)
+    member(call.body, "enableIpv6", bool, False)
+    if member(call.body, "secondaryCidr", list, []):
+        raise HttpError("BadRequest", "secondaryCidr is not emulated: a VPC has one CIDR")
 
     def plan(view: View) -> tuple[edit.Edit[Any], ...]:
         vpc = own_vpc(call, view, call.params["vpcId"])
@@ -112,6 +122,33 @@ def used_addresses(call: Call) -> Reply:
         ]
 
     return Reply(body=dump({"vpcPrivateIpAddresses": call.read(look)}))
+
+
+def used_by_resources(call: Call) -> Reply:
+    """GET /v1/vpc/resourceIp?vpcId=: who has which address, by numbered pages."""
+    vpc_id, subnet_id = call.query.get("vpcId", ""), call.query.get("subnetId", "")
+    kind = call.query.get("resourceType", "").lower()
+    if not vpc_id:
+        raise HttpError("BadRequest", "vpcId is missing")
+
+    def look(view: View) -> list[dict[str, Any]]:
+        vpc = own_vpc(call, view, vpc_id)
+        if subnet_id:
+            own_subnet(call, view, subnet_id)
+        return [
+            {"ip": format_addr(inst.addr), "resourceType": RESOURCE_TYPE}
+            for inst in view.instances_of(vpc.id)
+            if kind in {"", RESOURCE_TYPE} and (not subnet_id or inst.subnet_id == subnet_id)
+        ]
+
+    return Reply(body=dump(numbered_page(call.read(look), call.query)))
+
+
+def _name(call: Call) -> str:
+    name = call.text("name")
+    if name == RESERVED_NAME:
+        raise HttpError("BadRequest", f"name is {name!r}, which is reserved")
+    return name
 
 
 def _range(text: str) -> tuple[int, int]:

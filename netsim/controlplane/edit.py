@@ -19,7 +19,8 @@ from netsim.controlplane.dns_record import DnsRecord
 from netsim.controlplane.instance import DEFAULT_NIC_MBPS, Instance
 from netsim.controlplane.peer_conn import DEFAULT_MTU_BYTES, PeerConn
 from netsim.controlplane.route_table import NextHop, RouteRule
-from netsim.controlplane.subnet import Subnet
+from netsim.controlplane.subnet import DEFAULT_SUBNET_TYPE, Subnet
+from netsim.controlplane.values import Tags
 from netsim.controlplane.vpc import Vpc
 from netsim.prefix import Prefix
 
@@ -49,6 +50,7 @@ class CreateVpc(Edit[Vpc]):
     account: str | None = None
     relay: bool = False
     description: str = ""
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,8 @@ class CreateSubnet(Edit[Subnet]):
     cidr: str | Prefix
     zone: str = ""
     description: str = ""
+    subnet_type: str = DEFAULT_SUBNET_TYPE
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +195,7 @@ class CreatePeerConn(Edit[PeerConn]):
     accounting: str = "l3"
     police: bool = False
     state: str | None = None
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)

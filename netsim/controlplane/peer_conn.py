@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from netsim.controlplane.values import Tags
 from netsim.units import BITS_PER_BYTE, BPS_PER_MBPS, NS_PER_DAY, NS_PER_MS, NS_PER_S
 
 Side = Literal["local", "peer"]
@@ -58,7 +59,7 @@ class PeerConnState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PeerSide:
-    """One end: the VPC, who owns it, and the interface that routes of that VPC point to."""
+    """One end: the VPC, who owns it, and the interface that routes of that VPC point to; tags are its owner's."""
 
     vpc_id: str
     account: str
@@ -67,6 +68,7 @@ class PeerSide:
     interface_name: str
     dns_sync: bool
     description: str
+    tags: Tags = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,11 @@ def edits_of(inventory: Inventory) -> Iterator[Edit[Any]]:
     for account in inventory.accounts.values():
         yield edit.CreateAccount(account.id)
     for vpc in inventory.vpcs.values():
-        yield edit.CreateVpc(vpc.name, vpc.region, vpc.cidr, vpc.account, vpc.relay, vpc.description)
+        yield edit.CreateVpc(vpc.name, vpc.region, vpc.cidr, vpc.account, vpc.relay, vpc.description, vpc.tags)
     for subnet in inventory.subnets.values():
-        yield edit.CreateSubnet(subnet.vpc_id, subnet.name, subnet.cidr, subnet.zone, subnet.description)
+        yield edit.CreateSubnet(
+            subnet.vpc_id, subnet.name, subnet.cidr, subnet.zone, subnet.description, subnet.subnet_type, subnet.tags
+        )
     for made in inventory.instances.values():
         yield edit.CreateInstance(
             made.name, made.subnet_id, made.addr, made.vpc_id, listen=made.listen, nic_mbps=made.nic_mbps
@@ -56,6 +58,7 @@ def _peer_conn_edits(conn: PeerConn) -> Iterator[Edit[Any]]:
         accounting=conn.accounting,
         police=conn.police,
         state=str(conn.state),
+        tags=conn.local.tags,
     )
     if conn.is_active:
         for side in ("local", "peer"):

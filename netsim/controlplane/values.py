@@ -16,6 +16,10 @@ from netsim.prefix import ADDR_BITS, MAX_ADDR, Prefix
 
 MAX_NAME_CHARS = 65
 MAX_DESCRIPTION_CHARS = 200
+MAX_TAGS = 50
+MAX_TAG_CHARS = 128
+Tags = tuple[tuple[str, str], ...]
+"""A tenant's own labels of a resource: (key, value), keys unique, in the order given."""
 _SHOWN_CHARS = 60
 
 # Routes repeat their sources, files repeat their prefixes: 200,000 routes load a fifth faster.
@@ -109,6 +113,29 @@ def check_description(value: str, what: str, field: str = "description") -> str:
             field=field,
         )
     return value
+
+
+def check_tags(value: Tags, what: str, field: str = "tags") -> Tags:
+    """Tags: pairs of printable texts, no key twice, no empty key.
+
+    Raises:
+        InvalidError: anything else.
+    """
+    if (
+        isinstance(value, tuple)
+        and len(value) <= MAX_TAGS
+        and all(isinstance(pair, tuple) and len(pair) == 2 and pair[0] != "" for pair in value)
+        and all(
+            type(text) is str and len(text) <= MAX_TAG_CHARS and text.isprintable() for pair in value for text in pair
+        )
+        and len({key for key, _ in value}) == len(value)
+    ):
+        return value
+    raise InvalidError(
+        f"{what}: tags {quote(value)}, accepted up to {MAX_TAGS} pairs of a key and a value of up to {MAX_TAG_CHARS} "
+        "printable characters, each key once",
+        field=field,
+    )
 
 
 def check_integer(value: int, low: int, high: int, what: str, field: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netsim.controlplane.values import Tags
 from netsim.prefix import Prefix
 
 SHORTEST_CIDR = 8
@@ -28,3 +29,4 @@ class Vpc:
     description: str
     created_at_ns: int
     route_table_id: str
+    tags: Tags = ()

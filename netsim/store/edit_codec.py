@@ -39,7 +39,7 @@ def _plain(value: Any) -> Any:
         return str(value)
     if isinstance(value, str | int | float | bool) or value is None:
         return value
-    # `listen` of an instance: texts or (protocol, port).
+    # `listen` of an instance, texts or (protocol, port); tags, (key, value).
     return [list(item) if isinstance(item, tuple) else item for item in value]
 
 
@@ -59,6 +59,8 @@ def of_json(written: dict[str, Any]) -> Edit[Any]:
         fields[_NEXT_HOP] = NextHop(hop["kind"], hop["target"])
     if name in {edits.CreateInstance.__name__, edits.UpdateInstance.__name__} and fields.get("listen") is not None:
         fields["listen"] = [tuple(item) if isinstance(item, list) else item for item in fields["listen"]]
+    if isinstance(fields.get("tags"), list):
+        fields["tags"] = tuple(tuple(item) if isinstance(item, list) else item for item in fields["tags"])
     try:
         return kind(**fields)
     except TypeError as error:

@@ -92,6 +92,8 @@ def spots(mine: Owned) -> list[Spot]:
         Spot("PUT /v1/vpc/openRelay/{vpcId}", "vpc", f"/v1/vpc/openRelay/{ID}"),
         Spot("PUT /v1/vpc/shutdownRelay/{vpcId}", "vpc", f"/v1/vpc/shutdownRelay/{ID}"),
         Spot("GET /v1/vpc/{vpcId}/privateIpAddressInfo", "vpc", f"/v1/vpc/{ID}/privateIpAddressInfo"),
+        Spot("GET /v1/vpc/resourceIp", "vpc", "/v1/vpc/resourceIp", {"vpcId": ID}),
+        Spot("GET /v1/vpc/resourceIp", "subnet", "/v1/vpc/resourceIp", {"vpcId": mine["vpc"], "subnetId": ID}),
         Spot("POST /v1/subnet", "vpc", "/v1/subnet", {},
              {"name": "s", "vpcId": ID, "cidr": "10.1.1.0/24", "zoneName": "cn-bj-a"}),
         Spot("GET /v1/subnet", "vpc", "/v1/subnet", {"vpcId": ID}),

@@ -135,6 +135,16 @@ def test_addresses_in_use_are_listed(cloud: Cloud, acme: Tenant) -> None:
     for odd in ("some", "10.0.0.1", "10.0.0.9-10.0.0.1", "10.0.0.1-x"):
         with refused(400, "BadRequest"):
             used(private_ip_range=odd)
+    found = acme.vpc.get_resource_ip(shop, subnet_id=subnet.subnet_id)
+    assert [(each.ip, each.resource_type) for each in found.result] == [(addr, "bcc") for addr in addrs]
+    assert (found.page_no, found.page_size, found.total_count) == (1, 100, 3)
+    second = acme.vpc.get_resource_ip(shop, resource_type="bcc", page_no=2, page_size=2)
+    assert ([each.ip for each in second.result], second.page_no, second.total_count) == (addrs[2:], 2, 3)
+    assert acme.vpc.get_resource_ip(shop, resource_type="blb").result == []
+    assert acme.vpc.get_resource_ip(shop, page_no=9).result == []
+    for odd_page in ({"page_no": 0}, {"page_size": 1001}, {"page_size": -1}):
+        with refused(400, "BadRequest"):
+            acme.vpc.get_resource_ip(shop, **odd_page)
     after = acme.subnet.get_subnet(subnet.subnet_id).subnet
     assert subnet.available_ip - after.available_ip == 3
 

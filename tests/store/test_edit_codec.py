@@ -21,6 +21,8 @@ EDITS = [
     edit.CreateRoute("shop", "0.0.0.0/0", "10.2.0.0/16", "gateway:nat"),
     edit.UpdateRoute("rr-1", next_hop=BLACKHOLE),
     edit.CreatePeerConn("a", "b", 100, latency_ms=2.5, peer_account="other", delete_protect=True, months=3),
+    edit.CreateVpc("shop", "bj", "10.0.0.0/16", tags=(("team", "web"), ("käse", ""))),
+    edit.CreateSubnet("shop", "s", "10.0.0.0/24", subnet_type="BBC", tags=(("team", "web"),)),
     edit.SetDnsSync("c", enabled=True, side="peer"),
     edit.CreateDnsRecord("shop", "db.local", 167772170),
 ]

@@ -6,6 +6,7 @@ Decisions on points the product's documents leave open:
 - Connections count in the quota of both VPCs and of the initiator's account, in every state.
 - A tenant names another's VPC by id and account; a wrong account or region reads like no such VPC.
 - Interface names need not be unique; a route that uses an ambiguous one is refused.
+- Tags are the initiator's own: the other side has them only where it is the same account's.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from netsim.controlplane.operations.peer_conn import activate, expire, fail
 from netsim.controlplane.peer_conn import CONSULT_NS, PeerConn, PeerConnState, PeerSide
 from netsim.controlplane.region import check_region, delay_ns
 from netsim.controlplane.tables import Tables, VpcEntry, pair_of
-from netsim.controlplane.values import check_choice, check_description, check_flag, check_name, quote
+from netsim.controlplane.values import Tags, check_choice, check_description, check_flag, check_name, check_tags, quote
 from netsim.controlplane.view import View
 from netsim.errors import ConflictError, InvalidError, NotFoundError, QuotaError
 
@@ -40,6 +41,7 @@ def create_peer_conn(tables: Tables, view: View, edit: CreatePeerConn) -> PeerCo
     months = check_months(edit.months, what) if edit.payment == "prepaid" else 0
     wanted = _check_state(view, edit, local, peer, what)
     check_flag(edit.delete_protect, what, "delete_protect")
+    tags = check_tags(edit.tags, what)
     shape = link_shape(edit, what)
     _check_pair(tables, local, peer, what)
     _check_relay(tables, local, peer, what)
@@ -50,8 +52,8 @@ def create_peer_conn(tables: Tables, view: View, edit: CreatePeerConn) -> PeerCo
     conn = PeerConn(
         id=conn_id,
         name=edit.name or conn_id,
-        local=_side(tables, local, edit.local_interface, edit.description),
-        peer=_side(tables, peer, edit.peer_interface, ""),
+        local=_side(tables, local, edit.local_interface, edit.description, tags),
+        peer=_side(tables, peer, edit.peer_interface, "", tags if peer.vpc.account == local.vpc.account else ()),
         bandwidth_mbps=edit.bandwidth_mbps,
         latency_ns=delay_ns(local.vpc.region, peer.vpc.region) if shape.latency_ns is None else shape.latency_ns,
         burst_bytes=shape.burst_bytes,
@@ -168,10 +170,10 @@ def _check_state(view: View, edit: CreatePeerConn, local: VpcEntry, peer: VpcEnt
     return state
 
 
-def _side(tables: Tables, entry: VpcEntry, interface_name: str, description: str) -> PeerSide:
+def _side(tables: Tables, entry: VpcEntry, interface_name: str, description: str, tags: Tags) -> PeerSide:
     vpc = entry.vpc
     interface_id = tables.ids.next("qpif")
-    return PeerSide(vpc.id, vpc.account, vpc.region, interface_id, interface_name, False, description)
+    return PeerSide(vpc.id, vpc.account, vpc.region, interface_id, interface_name, False, description, tags)
 
 
 def _enter(tables: Tables, conn: PeerConn) -> None:

@@ -15,9 +15,9 @@ from dataclasses import replace
 
 from netsim.controlplane.edit import CreateSubnet, DeleteSubnet, UpdateSubnet
 from netsim.controlplane.region import check_zone
-from netsim.controlplane.subnet import LONGEST_CIDR, Subnet
+from netsim.controlplane.subnet import LONGEST_CIDR, SUBNET_TYPES, Subnet
 from netsim.controlplane.tables import Tables, VpcEntry
-from netsim.controlplane.values import check_description, check_name, to_prefix
+from netsim.controlplane.values import check_choice, check_description, check_name, check_tags, to_prefix
 from netsim.controlplane.view import View
 from netsim.errors import ConflictError, InvalidError, QuotaError
 from netsim.prefix import ANY, Prefix
@@ -41,6 +41,8 @@ def create_subnet(tables: Tables, view: View, edit: CreateSubnet) -> Subnet:
         )
     zone = check_zone(edit.zone, vpc.region, what)
     description = check_description(edit.description, what)
+    kind = check_choice(edit.subnet_type, SUBNET_TYPES, what, "subnet_type")
+    tags = check_tags(edit.tags, what)
     most = tables.limits.subnets_per_vpc
     if most is not None and len(entry.subnets) >= most:
         raise QuotaError(
@@ -49,7 +51,8 @@ def create_subnet(tables: Tables, view: View, edit: CreateSubnet) -> Subnet:
             accepted=most,
             field="vpc",
         )
-    subnet = Subnet(tables.ids.next("sbn"), edit.name, vpc.id, cidr, zone, description, tables.now_ns)
+    subnet_id = tables.ids.next("sbn")
+    subnet = Subnet(subnet_id, edit.name, vpc.id, cidr, zone, description, tables.now_ns, kind, tags)
     log = tables.log
     log.put(tables.subnets, subnet.id, subnet)
     log.put(entry.subnets, subnet.id, subnet)

@@ -19,7 +19,7 @@ from netsim.controlplane.operations.route import is_local_source
 from netsim.controlplane.peer_conn import PeerConnState
 from netsim.controlplane.region import check_region
 from netsim.controlplane.tables import Tables, VpcEntry
-from netsim.controlplane.values import check_description, check_flag, check_name, quote, suggest, to_prefix
+from netsim.controlplane.values import check_description, check_flag, check_name, check_tags, quote, suggest, to_prefix
 from netsim.controlplane.view import View
 from netsim.controlplane.vpc import LONGEST_CIDR, SHORTEST_CIDR, Vpc
 from netsim.errors import ConflictError, InvalidError, NotFoundError, QuotaError
@@ -34,6 +34,7 @@ def create_vpc(tables: Tables, view: View, edit: CreateVpc) -> Vpc:
     cidr = _check_cidr(to_prefix(edit.cidr, f"{what}: cidr", "cidr"), what)
     relay = check_flag(edit.relay, what, "relay")
     description = check_description(edit.description, what)
+    tags = check_tags(edit.tags, what)
     in_region = tables.vpcs_in_region.get((account, region), ())
     most = tables.limits.vpcs_per_region
     if most is not None and len(in_region) >= most:
@@ -44,7 +45,7 @@ def create_vpc(tables: Tables, view: View, edit: CreateVpc) -> Vpc:
             field="region",
         )
     vpc_id, table_id = tables.ids.next("vpc"), tables.ids.next("rt")
-    vpc = Vpc(vpc_id, edit.name, account, region, cidr, relay, description, tables.now_ns, table_id)
+    vpc = Vpc(vpc_id, edit.name, account, region, cidr, relay, description, tables.now_ns, table_id, tags)
     log = tables.log
     log.put(tables.vpcs, vpc_id, vpc)
     log.put(tables.entries, vpc_id, VpcEntry(vpc, tables.version + 1))
