@@ -99,7 +99,8 @@ class Api:
             operation = f"{match.operation.method} {match.operation.path} {match.operation.flag}".strip()
             conflict_code = match.operation.conflict_code
             region = region_of(header(scope, b"host") or "", self._default_region)
-            call = Call(self.service, account, region, signed.method, path, match.params, query, parse_object(body))
+            content = parse_object(body)
+            call = Call(self.service, account, region, signed.method, path, match.params, query, content, request_id)
             reply = match.operation.handler(call)
             response = Response(reply.status, reply.body, request_id=request_id)
         except BusyError:

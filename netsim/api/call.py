@@ -41,6 +41,7 @@ class Call:
         params: the parts of the path.
         query: decoded, last of each; flags have an empty value.
         body: the JSON object, {} if there was none.
+        request_id: what the answer is called.
     """
 
     service: Service
@@ -51,6 +52,7 @@ class Call:
     params: Mapping[str, str]
     query: Mapping[str, str]
     body: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
 
     def read(self, look: Callable[[View], R]) -> R:
         """What `look` finds in what this account sees."""

@@ -67,7 +67,7 @@ def query_metric(call: Call) -> Reply:
     def look(emulator: Emulator) -> list[dict[str, Any]]:
         return _points(call, emulator, instance, metric, window)
 
-    return Reply(body=dump({"code": "OK", "message": "", "dataPoints": call.service.read(look)}))
+    return Reply(body=dump({**_head(call), "dataPoints": call.service.read(look)}))
 
 
 def query_batch(call: Call) -> Reply:
@@ -96,7 +96,12 @@ def query_batch(call: Call) -> Reply:
                     done.append({**entry, "dataPoints": points})
         return {"successList": done, "errorList": failed}
 
-    return Reply(body=dump({"code": "OK", "message": "", **call.service.read(look)}))
+    return Reply(body=dump({**_head(call), **call.service.read(look)}))
+
+
+def _head(call: Call) -> dict[str, Any]:
+    """What each answer of the monitor begins with: it names its request in the body, too."""
+    return {"requestId": call.request_id, "code": "OK", "message": ""}
 
 
 def _points(call: Call, emulator: Emulator, instance: str, metric: str, window: Window) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ class Watched(NamedTuple):
         client = (tenant or self.pair.acme).monitor
         answer = client.get_metric_data(metric_name=metric, **{**asked, **other})
         assert (answer.code, answer.message) == ("OK", "")
+        assert answer.request_id == answer.metadata.bce_request_id
         found: list[Any] = answer.data_points
         return found
 
@@ -159,7 +160,7 @@ def test_a_batch_answers_each_series_for_itself(watched: Watched) -> None:
         start_time=text(watched.start_ns - 60 * NS_PER_S), end_time=text(watched.now_ns + 60 * NS_PER_S),
         period_in_second=60,
     )  # fmt: skip
-    assert answer.code == "OK"
+    assert answer.code == "OK" and answer.request_id == answer.metadata.bce_request_id
     done = {(each.metric_name, each.dimensions[0].value): each.data_points for each in answer.success_list}
     assert set(done) == {(name, watched.interfaces[0]) for name in ("WebOutBytes", "WebInBytes")}
     alone = watched.query("WebOutBytes", watched.interfaces[0], statistics="sum")
