@@ -49,7 +49,10 @@ def row_of(noun: str, view: View, ref: str) -> Rows:
     """
     wanted = _FINDERS[noun](view, ref)
     columns, rows = _MAKERS[noun]
-    return Rows(columns, [row for row in rows(view, None) if row["id"] == wanted])
+    found = [row for row in rows(view, None) if row["id"] == wanted]
+    if not found:
+        raise NotFoundError(f"{noun}: {quote(ref)}: not found")
+    return Rows(columns, found)
 
 
 def noun_and_id(resource: object) -> tuple[str, str]:
@@ -214,6 +217,29 @@ def _dns(view: View, vpc: Vpc | None) -> list[Row]:
     ]
 
 
+def _quotas(view: View, vpc: Vpc | None) -> list[Row]:
+    """What is used of each limit of a number, and how much there may be; None is no limit."""
+    limits = view.limits
+    rows: list[Row] = []
+
+    def add(quota: str, of: str, used: int, accepted: int | None) -> None:
+        left = None if accepted is None else max(0, accepted - used)
+        rows.append({"quota": quota, "of": of, "used": used, "accepted": accepted, "left": left, "id": f"{quota}/{of}"})
+
+    if vpc is None:
+        regions = Counter((known.account, known.region) for known in view.vpcs.values())
+        for (account, region), n in regions.items():
+            add("vpcs_per_region", f"{account} {region}", n, limits.vpcs_per_region)
+        initiated = Counter(conn.local.account for conn in view.peer_conns.values())
+        for account in view.accounts:
+            add("peer_connections_per_account", account, initiated[account], limits.peer_connections_per_account)
+    for known in _chosen(view, vpc):
+        add("peer_connections_per_vpc", known.name, len(view.peer_conns_of(known.id)), limits.peer_connections_per_vpc)
+        add("subnets_per_vpc", known.name, len(view.subnets_of(known.id)), limits.subnets_per_vpc)
+        add("routes_per_vpc", known.name, len(view.rules_of(known.id)), limits.routes_per_vpc)
+    return rows
+
+
 def _record_id(record: DnsRecord) -> str:
     return f"{record.vpc_id}/{record.name}"
 
@@ -236,6 +262,7 @@ _MAKERS: dict[str, tuple[tuple[str, ...], Callable[[View, Vpc | None], list[Row]
         _peers,
     ),
     "dns": (("vpc", "name", "a"), _dns),
+    "quotas": (("quota", "of", "used", "accepted", "left"), _quotas),
 }
 NOUNS = tuple(_MAKERS)
 
@@ -263,6 +290,7 @@ _FINDERS: dict[str, Callable[[View, str], str]] = {
     "routes": lambda view, ref: view.rule(ref).id,
     "peers": lambda view, ref: view.peer_conn(ref).id,
     "dns": _id_of_record,
+    "quotas": lambda _, ref: ref,
 }
 _NOUN_OF: dict[type, str] = {
     Account: "accounts",

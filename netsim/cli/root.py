@@ -15,7 +15,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Files": ("new", "validate", "schema", "show", "graph", "diff"),
     "Packets": ("ping", "traceroute", "pingall", "iperf", "dig", "send", "replay"),
     "Runs": ("run", "monitor"),
-    "Control": ("vpc", "subnet", "instance", "route", "peer", "dns"),
+    "Control": ("vpc", "subnet", "instance", "route", "peer", "dns", "quota"),
     "Questions": ("reach", "lint", "whatif", "check", "trace", "explain"),
     "Server": ("serve", "db", "account", "key", "clock"),
     "Real kernel": ("deploy", "exec", "destroy", "crosscheck", "cleanup", "doctor"),

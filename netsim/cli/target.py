@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from netsim.cli.control import says_yes
 from netsim.cli.file_change import diff, open_editable, write
+from netsim.cli.loading import topology_path
 from netsim.cli.output import print_json, print_rows, print_text
 from netsim.cli.server_access import server_url, tenant_client
 from netsim.cli.settings import Settings
@@ -65,6 +66,11 @@ def open_target(settings: Settings) -> Target:
         ServerError: there are no keys to the server.
     """
     url = server_url(settings)
+    if url is None and settings.file is None:
+        try:
+            topology_path(settings)
+        except UsageError as error:
+            raise UsageError(f"{error}, or a server with --server URL") from None
     return FileTarget(settings) if url is None else ServerTarget(settings, url, tenant_client(settings, url))
 
 

@@ -21,7 +21,7 @@ from netsim.collector import paused_collector
 from netsim.controlplane import edit as edits_of
 from netsim.controlplane.edit import Edit
 from netsim.controlplane.event import Event
-from netsim.controlplane.limits import Limits, make_limits
+from netsim.controlplane.limits import make_limits
 from netsim.controlplane.operations import account, dns, instance, peer_conn, peer_request, route, subnet, vpc
 from netsim.controlplane.peer_conn import PeerConn
 from netsim.controlplane.tables import Tables
@@ -85,11 +85,6 @@ class Inventory(View):
         self.seed = seed
         self.clock: Clock = VirtualClock(FILE_RUN_START_NS) if clock is None else clock
         super().__init__(Tables(make_limits(profile, limits), self.clock, seed))
-
-    @property
-    def limits(self) -> Limits:
-        """The limits in force."""
-        return self._tables.limits
 
     @property
     def version(self) -> int:

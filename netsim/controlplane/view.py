@@ -10,6 +10,7 @@ from netsim.controlplane.account import Account
 from netsim.controlplane.dns_record import DnsRecord
 from netsim.controlplane.event import Event
 from netsim.controlplane.instance import Instance
+from netsim.controlplane.limits import Limits
 from netsim.controlplane.lookup import Lookup
 from netsim.controlplane.peer_conn import PeerConn
 from netsim.controlplane.route_table import RouteRule
@@ -22,6 +23,11 @@ T = TypeVar("T")
 
 class View(Lookup):
     """All that is visible, in order of creation; the operator's mappings cost nothing, a tenant's their size."""
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self._tables.limits
 
     @property
     def accounts(self) -> Mapping[str, Account]:

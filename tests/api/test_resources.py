@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from netsim.resource_rows import NOUNS
 from netsim.store.edit_codec import CLASSES
 from tests.api.wire import Wire
+from tests.controlplane.snapshot import snapshot
 
 PATH = "/netsim/v1/resource"
 
@@ -42,8 +43,9 @@ def test_edits_of_one_request_commit_together_or_not_at_all(tmp_path: Path) -> N
     assert (refused.status, refused.code) == (400, "BadRequest"), refused
     assert rows(wire, "acme", "vpcs") == []
     subnet["cidr"] = "10.1.0.0/24"
+    before = wire.service.read(lambda emulator: snapshot(emulator.inventory))
     assert [r["noun"] for r in change(wire, "acme", made, subnet, dryRun=True)["results"]] == ["vpcs", "subnets"]
-    assert rows(wire, "acme", "vpcs") == []
+    assert wire.service.read(lambda emulator: snapshot(emulator.inventory)) == before
     answer = wire.must("acme", "POST", PATH, body={"edits": [made, subnet]}, region="gz")
     (vpc,) = rows(wire, "acme", "vpcs")
     assert (vpc["name"], vpc["region"], vpc["account"]) == ("shop", "gz", "acme")

@@ -117,6 +117,9 @@ acme       dns set old.local 192.168.0.10 --vpc shop
 acme       dns delete old.local --vpc shop --yes
 acme       dns delete old.local --vpc shop --yes
 acme       dns list --vpc shop
+acme       quota list
+data-team  quota list --vpc data
+acme       quota list --vpc data
 acme       vpc show data
 acme       vpc delete shop --yes
 acme       vpc delete other --yes
@@ -168,7 +171,7 @@ def compare(cloud: Cloud, tmp_path: Path) -> None:
         if is_write:
             assert on.json["written"] and at.json["written"] and on.json["diff"], line
             assert at.stderr == "netsim: changed on the server\n"
-    assert n_refused == 10
+    assert n_refused == 11
     assert "# nothing else" in file.read_text() and file.read_text().startswith(START.splitlines()[0])
 
 

@@ -68,7 +68,7 @@ def said(capsys: Capsys, words: tuple[str, ...]) -> tuple[int, str]:
         (("vpc", "update", "x", "--server", NOWHERE, *KEYS), 2, "vpc update: nothing to change"),
         (("vpc", "delete", "x", "--server", NOWHERE, *KEYS), 2, "Delete the VPC x? --yes says so"),
         (("peer", "dns", "x", "maybe", "--server", NOWHERE, *KEYS), 2, "peer dns: invalid value"),
-        (LIST, 2, "no topology file"),
+        (LIST, 2, "no topology file: there is no *.netsim.yaml here; name one with -t FILE, or a server with"),
     ],
 )  # fmt: skip
 def test_mistakes(words: tuple[str, ...], code: int, line: str, capsys: Capsys) -> None:
