@@ -32,7 +32,7 @@ class Shares:
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
         self._done = 0, 0
-        self._events_per_window = 0
+        self._events_per_window = LEAST_EVENTS  # who does not know tries
         self.used = 1
         """How many the last call had."""
 

@@ -109,8 +109,13 @@ def test_what_is_recorded_is_recorded_by_one_thread(used: set[int]) -> None:
 
 
 def test_threads_are_for_those_who_have_work(used: set[int]) -> None:
-    experiment = unwatched(1)
-    everything(experiment, cuts_of(1, 20), is_compiled=True, threads=2)
+    engine = engine_of(unwatched(1), is_compiled=True)
+    engine.threads = 2
+    engine.advance(10**6)
+    assert used == {2}  # nothing is known yet
+    engine.advance(10**8)
+    used.clear()
+    engine.advance(10**9)
     assert used == {1}
 
 
