@@ -86,3 +86,26 @@ def stretches(buffer: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -
     # All stretches there are, overlapping; those wanted are then picked whole.
     every = np.ndarray((len(held) - size + 1,), f"V{size}", held, strides=(1,))
     return every[starts].view(np.uint8).reshape(len(starts), size)
+
+
+def heads(
+    buffer: NDArray[np.uint8], starts: NDArray[np.int64], held: NDArray[np.int64], size: int
+) -> NDArray[np.uint8]:
+    """The first `size` bytes from each start, zeros behind those `held` there: uint8[n, size].
+
+    Unlike a stretch, a head may reach beyond the buffer, whose end no start passes.
+    """
+    late = starts + size > len(buffer)
+    if late.any():
+        base = max(0, len(buffer) - size)
+        end = np.append(buffer[base:], np.zeros(size, np.uint8))
+        found = np.empty((len(starts), size), np.uint8)
+        found[late] = stretches(end, starts[late] - base, size)
+        found[~late] = stretches(buffer, starts[~late], size)
+    else:
+        found = stretches(buffer, starts, size)
+    short = np.flatnonzero(held < size)
+    if len(short):
+        masks = np.tri(size, size, -1, np.uint8) * np.uint8(0xFF)  # row k keeps k bytes
+        found[short] &= masks[held[short]]
+    return found

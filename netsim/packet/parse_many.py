@@ -6,6 +6,7 @@ that are still alive, so the cost is some forty numpy passes whatever the packet
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, SYN, PacketBatch
 from netsim.dataplane.disposition import Disposition
 from netsim.packet.checksum import fold
-from netsim.packet.packed import PackedPackets
+from netsim.packet.packed import PackedPackets, heads
 from netsim.packet.parse import (
     ECHO_REPLY,
     ECHO_REQUEST,
@@ -30,7 +31,9 @@ from netsim.packet.parse import (
 )
 
 # Rows worked on at once: the temporaries (some 40 int64 columns) stay in the cache's reach.
-BLOCK = 1 << 14
+BLOCK = 1 << 13
+HEAD_BYTES, DEEP_HEAD_BYTES = 48, 128
+"""Enough for headers without options, and for any: an IP and a TCP header are at most 120 together."""
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -54,31 +57,35 @@ def parse_many(packets: PackedPackets) -> ParsedBatch:
     """
     n = len(packets)
     parsed = ParsedBatch(PacketBatch.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.uint8))
-    # One zero byte behind the buffer: where a read past a packet's captured bytes ends up.
-    buffer = np.append(packets.buffer, np.uint8(0))
     for start in range(0, n, BLOCK):
         rows = slice(start, min(start + BLOCK, n))
-        _Block(buffer, packets, rows).parse_into(parsed, rows)
+        _Block(packets, rows).parse_into(parsed, rows)
     return parsed
 
 
 class _Block:
     """The packets of one block, with reads that give zero beyond what was captured."""
 
-    def __init__(self, buffer: NDArray[np.uint8], packets: PackedPackets, rows: slice) -> None:
-        self.buffer = buffer
-        self.offsets = packets.offsets[rows]
-        self.captured = packets.captured[rows]
+    def __init__(self, packets: PackedPackets, rows: slice) -> None:
         self.lengths = packets.lengths[rows]
+        self.held = packets.buffer, packets.offsets[rows], packets.captured[rows]
+        self.heads = heads(*self.held, HEAD_BYTES)
+        self.head_words = self.heads.view(">u2")
+
+    @cached_property
+    def deep_heads(self) -> NDArray[np.uint8]:
+        """As `heads`, and options too."""
+        return heads(*self.held, DEEP_HEAD_BYTES)
 
     def byte(self, at: Ints | int, rows: Ints | slice = slice(None)) -> Ints:
         """The byte at position `at` of each packet (or of those at `rows`), int64."""
-        inside = at < self.captured[rows]
-        where = np.where(inside, self.offsets[rows] + at, len(self.buffer) - 1)
-        return self.buffer[where].astype(np.int64)
+        is_deep = at >= HEAD_BYTES if isinstance(at, int) else bool(len(at)) and at.max() >= HEAD_BYTES
+        return (self.deep_heads if is_deep else self.heads)[rows, at].astype(np.int64)
 
     def word(self, at: Ints | int, rows: Ints | slice = slice(None)) -> Ints:
         """The big-endian 16-bit word at position `at`."""
+        if isinstance(at, int) and at % 2 == 0 and at < HEAD_BYTES:
+            return self.head_words[rows, at // 2].astype(np.int64)
         return self.byte(at, rows) << 8 | self.byte(at + 1, rows)
 
     def parse_into(self, parsed: ParsedBatch, rows: slice) -> None:
@@ -171,9 +178,14 @@ class _Block:
         whole = later & ((proto == PROTO_UDP) | (proto == PROTO_TCP))
         payload_bytes[alive[whole]] = body[whole]
 
+        def start_of(some: Ints) -> Ints | int:
+            """Where the transport header of some packets starts; nearly always one place for all."""
+            here = at[some]
+            return int(here[0]) if (here == here[0]).all() else here
+
         udp = np.flatnonzero(~later & (proto == PROTO_UDP) & (body >= UDP_HEADER_BYTES))
         if len(udp):
-            i, here, n = alive[udp], at[udp], body[udp]
+            i, here, n = alive[udp], start_of(udp), body[udp]
             udp_bytes = self.word(here + 4, i)
             good = (udp_bytes >= UDP_HEADER_BYTES) & ((udp_bytes <= n) | more[udp])
             l4[i] = np.where(good, self.word(here, i) | self.word(here + 2, i) << 16, 0)
@@ -181,7 +193,7 @@ class _Block:
 
         tcp = np.flatnonzero(~later & (proto == PROTO_TCP) & (body >= TCP_HEADER_BYTES))
         if len(tcp):
-            i, here, n = alive[tcp], at[tcp], body[tcp]
+            i, here, n = alive[tcp], start_of(tcp), body[tcp]
             header = (self.byte(here + 12, i) >> 4) * 4
             good = (header >= TCP_HEADER_BYTES) & (header <= n)
             ports = self.word(here, i) | self.word(here + 2, i) << 16
@@ -195,12 +207,12 @@ class _Block:
             parsed.batch["window"][rows][i] = np.where(good, self.word(here + 14, i), 0)
             syn = np.flatnonzero(good & (self.byte(here + 13, i) & SYN > 0))
             parsed.batch["ts_echo"][rows][i[syn]] = self._mss(
-                i[syn], here[syn] + TCP_HEADER_BYTES, (here + header)[syn]
+                i[syn], at[tcp[syn]] + TCP_HEADER_BYTES, (here + header)[syn]
             )
 
         icmp = np.flatnonzero(~later & (proto == PROTO_ICMP) & (body >= ICMP_HEADER_BYTES))
         if len(icmp):
-            i, here = alive[icmp], at[icmp]
+            i, here = alive[icmp], start_of(icmp)
             kind = self.byte(here, i)
             echo = (kind == ECHO_REPLY) | (kind == ECHO_REQUEST)
             numbers = self.word(here + 4, i) << 16 | self.word(here + 6, i) << 32

@@ -14,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
-from netsim.packet.packed import PackedPackets
+from netsim.packet.packed import PackedPackets, heads
 from netsim.packet.parse import MAX_PACKET_BYTES, MIN_HEADER_BYTES
-from netsim.wire.link_type import LINK_TYPES, network_offsets
+from netsim.wire.link_type import HEAD_BYTES, LINK_TYPES, network_offsets
 
 Ints = NDArray[np.int64]
+Bytes = bytes | memoryview
+
+BLOCK = 1 << 14
+"""Frames looked at in one go: what is made on the way stays in the cache's reach."""
 
 
 class Capture(NamedTuple):
@@ -52,22 +56,38 @@ class Frames(NamedTuple):
 
 def packets_of(buffer: NDArray[np.uint8], frames: Frames) -> tuple[PackedPackets, NDArray[np.bool_]]:
     """The IP packets in the frames of a file, and which of them were cut; see `Capture`."""
+    n = len(frames.starts)
+    offsets, captured, lengths = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
+    cut = np.empty(n, np.bool_)
+    for start in range(0, n, BLOCK):
+        rows = slice(start, start + BLOCK)
+        columns = _packets_of_block(buffer, Frames(*(column[rows] for column in frames)))
+        offsets[rows], captured[rows], lengths[rows], cut[rows] = columns
+    return PackedPackets(buffer, offsets, captured, lengths), cut
+
+
+def _packets_of_block(buffer: NDArray[np.uint8], frames: Frames) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
+    """(offsets, captured, lengths, cut) of the packets of some frames."""
+    first_bytes = heads(buffer, frames.starts, frames.held, HEAD_BYTES)
     link_bytes = np.full(len(frames.starts), -1, np.int64)
     for link_type in np.unique(frames.link_types).tolist():
         mine = frames.link_types == link_type
-        link_bytes[mine] = network_offsets(link_type, buffer, frames.starts[mine], frames.held[mine])
+        if mine.all():
+            link_bytes = network_offsets(link_type, first_bytes, frames.held)
+        else:
+            link_bytes[mine] = network_offsets(link_type, first_bytes[mine], frames.held[mine])
     is_ip = link_bytes >= 0
     link_bytes = np.maximum(link_bytes, 0)
-    starts = frames.starts + link_bytes
     captured = np.where(is_ip, frames.held - link_bytes, 0)
     # Some writers leave the original length at zero or too small; then nothing was cut. A broken
     # file may say anything, but no IP packet is larger than 65535 bytes.
     lengths = np.maximum(np.minimum(frames.on_wire - link_bytes, MAX_PACKET_BYTES), captured)
     cut = is_ip & (lengths > captured)
     # Without a whole IP header there is no telling what the rest was: the packet is what is there.
-    has_header = _header_bytes(buffer, starts, captured) <= captured
+    says = (first_bytes[np.arange(len(link_bytes)), link_bytes] & np.uint8(0xF)).astype(np.int64) * 4
+    has_header = np.maximum(says, MIN_HEADER_BYTES) <= captured
     lengths = np.where(is_ip, np.where(has_header, lengths, captured), -1)
-    return PackedPackets(buffer, starts, captured, lengths), cut
+    return frames.starts + link_bytes, captured, lengths, cut
 
 
 def check_link_type(link_type: int, name: str, offset: int) -> None:
@@ -79,12 +99,3 @@ def check_link_type(link_type: int, name: str, offset: int) -> None:
     if link_type not in LINK_TYPES:
         known = ", ".join(f"{number} {text}" for number, text in LINK_TYPES.items())
         raise CaptureError(name, offset, f"link type {link_type} is not supported, expected one of {known}")
-
-
-def _header_bytes(buffer: NDArray[np.uint8], offsets: Ints, captured: Ints) -> Ints:
-    """How many bytes each packet's IP header says it has; 20 if that can't be read."""
-    if not len(buffer):
-        return np.full(len(offsets), MIN_HEADER_BYTES, np.int64)
-    first = np.where(captured > 0, buffer[np.minimum(offsets, len(buffer) - 1)], 0).astype(np.int64)
-    says: Ints = (first & 0xF) * 4
-    return np.maximum(says, MIN_HEADER_BYTES)

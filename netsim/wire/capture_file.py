@@ -10,9 +10,12 @@ import gzip
 import os
 import stat
 import zlib
+from io import FileIO
+
+import numpy as np
 
 from netsim.errors import CaptureError
-from netsim.wire.capture import Capture
+from netsim.wire.capture import Bytes, Capture
 from netsim.wire.pcap import parse_pcap
 from netsim.wire.pcapng import PCAPNG_MAGIC, parse_pcapng
 
@@ -39,12 +42,12 @@ def read_capture(path: str | os.PathLike[str], *, max_bytes: int = MAX_FILE_BYTE
     return parse_capture(_content(name, max_bytes), name)
 
 
-def parse_capture(data: bytes, name: str) -> Capture:
+def parse_capture(data: Bytes, name: str) -> Capture:
     """The capture in these bytes; `name` is what messages call it. See `read_capture`."""
     return parse_pcapng(data, name) if data[:4] == PCAPNG_MAGIC else parse_pcap(data, name)
 
 
-def _content(name: str, max_bytes: int) -> bytes:
+def _content(name: str, max_bytes: int) -> Bytes:
     """The file's bytes, decompressed if they are gzip."""
     try:
         # Non-blocking: opening a FIFO nobody writes to would wait for ever.
@@ -57,22 +60,34 @@ def _content(name: str, max_bytes: int) -> bytes:
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
         raise CaptureError(name, 0, "is not a regular file")
-    with os.fdopen(descriptor, "rb") as file:
+    with FileIO(descriptor) as file:
         is_gzip = file.read(2) == _MAGIC_GZIP
         file.seek(0)
         if not is_gzip and status.st_size > max_bytes:
             raise _too_large(name, max_bytes)
         try:
-            return _inflated(file, name, max_bytes) if is_gzip else file.read(max_bytes)
+            return _inflated(file, name, max_bytes) if is_gzip else _whole(file, status.st_size, max_bytes)
         except OSError as error:
             raise CaptureError(name, 0, f"can't be read: {error.strerror or error}") from None
 
 
-def _inflated(file: object, name: str, max_bytes: int) -> bytes:
+def _whole(file: FileIO, size: int, max_bytes: int) -> Bytes:
+    """The file's bytes, read once to where they stay: half the time of `file.read()`."""
+    content = np.empty(size, np.uint8)
+    read = 0
+    while read < size and (n := file.readinto(content[read:].data)):
+        read += n
+    rest = file.read(max_bytes - read)
+    content = np.append(content[:read], np.frombuffer(rest, np.uint8)) if rest else content[:read]
+    content.flags.writeable = False
+    return content.data
+
+
+def _inflated(file: FileIO, name: str, max_bytes: int) -> bytes:
     """The decompressed content; reads in pieces, for a small file may inflate to any size."""
     content = bytearray()
     try:
-        with gzip.GzipFile(fileobj=file, mode="rb") as source:  # type: ignore[call-overload]
+        with gzip.GzipFile(fileobj=file, mode="rb") as source:
             while piece := source.read(_READ_BYTES):
                 content += piece
                 if len(content) > max_bytes:

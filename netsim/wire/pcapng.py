@@ -14,7 +14,6 @@ Format: https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/ sections 3 an
 from __future__ import annotations
 
 import struct
-from array import array
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +21,8 @@ from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
 from netsim.packet.packed import stretches
-from netsim.wire.capture import Capture, Frames, check_link_type, packets_of
+from netsim.wire.capture import Bytes, Capture, Frames, check_link_type, packets_of
+from netsim.wire.chain import Link, walk
 from netsim.wire.ticks import TickError, ticks_to_ns
 
 Ints = NDArray[np.int64]
@@ -35,8 +35,11 @@ MICROSECONDS = 6
 """The resolution of an interface that names none."""
 MAX_SECTIONS = 1_000
 MAX_INTERFACES = 100_000
+FIRST_PIECE_BYTES = 1 << 16
+MAX_GUESSED_BYTES = 1 << 18
+"""A block may be longer; the walk only starts at none that is."""
 
-_PACKETS = frozenset((OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET))
+_PACKETS = (OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET)
 _MIN_BLOCK_BYTES = 12
 _MIN_SECTION_BYTES = 28
 _MIN_INTERFACE_BYTES = 20
@@ -62,7 +65,7 @@ class Section(NamedTuple):
     frames: Frames
 
 
-def parse_pcapng(data: bytes, name: str) -> Capture:
+def parse_pcapng(data: Bytes, name: str) -> Capture:
     """The capture in these bytes; `name` is what messages call it.
 
     A simple packet block has no time: the packet was captured when the one before it was.
@@ -96,12 +99,11 @@ def _filled_in(at_ns: Ints) -> Ints:
     return filled
 
 
-def _section(data: bytes, buffer: NDArray[np.uint8], start: int, name: str) -> tuple[Section, int]:
+def _section(data: Bytes, buffer: NDArray[np.uint8], start: int, name: str) -> tuple[Section, int]:
     """The section that begins at `start`, and where the next one does."""
     byte_order = _byte_order(data, start, name)
-    packets, interfaces, end = _blocks(data, start, byte_order, name)
+    starts, interfaces, end = _blocks(data, start, byte_order, name)
     described = [_interface(data, at, byte_order, name) for at in interfaces]
-    starts = np.frombuffer(packets, np.int64)
     # (type, length) of each packet block; the length stands at its end once more.
     kinds, lengths = _words(buffer, starts, 2, byte_order)
     (again,) = _words(buffer, starts + lengths - 4, 1, byte_order)
@@ -150,7 +152,7 @@ def _section(data: bytes, buffer: NDArray[np.uint8], start: int, name: str) -> t
     return Section(at_ns, Frames(link_types, starts + headers, held, on_wire)), end
 
 
-def _byte_order(data: bytes, at: int, name: str) -> str:
+def _byte_order(data: Bytes, at: int, name: str) -> str:
     """How the section at `at` writes numbers, as numpy and struct spell it."""
     if len(data) - at < _MIN_SECTION_BYTES:
         raise CaptureError(name, at, "the file ends inside a section header")
@@ -165,36 +167,51 @@ def _byte_order(data: bytes, at: int, name: str) -> str:
     return byte_order
 
 
-def _blocks(data: bytes, start: int, byte_order: str, name: str) -> tuple[array[int], list[int], int]:
-    """Where the packet blocks and the interface blocks of a section start, and where it ends.
-
-    Each block says where the next one is, so this is one step per block in plain Python.
-    """
-    packets: array[int] = array("q")
-    interfaces: list[int] = []
-    header = struct.Struct(f"{byte_order}II").unpack_from
-    at, end = start, len(data)
-    while at <= end - _MIN_BLOCK_BYTES:
-        kind, length = header(data, at)
-        if kind in _PACKETS:
-            packets.append(at)
-        elif kind == INTERFACE:
-            interfaces.append(at)
-        elif kind == SECTION and at != start:
-            return packets, interfaces, at
-        if length < _MIN_BLOCK_BYTES or length % 4:
-            raise CaptureError(name, at + 4, f"a block of {length} bytes, expected 12 or more and a multiple of 4")
-        if length > end - at:
-            raise CaptureError(name, at, f"a block breaks off, its last {length - end + at} bytes are missing")
-        at += length
-    if at < end:
+def _blocks(data: Bytes, start: int, byte_order: str, name: str) -> tuple[Ints, list[int], int]:
+    """Where the packet blocks and the interface blocks of a section start, and where it ends."""
+    starts, kinds, lengths, at = _chain(data, start, byte_order)
+    end = len(data)
+    is_odd = (lengths < _MIN_BLOCK_BYTES) | (lengths % 4 > 0)
+    wrong = np.flatnonzero(is_odd | (lengths > end - starts))
+    if len(wrong):
+        i = int(wrong[0])
+        block, length = int(starts[i]), int(lengths[i])
+        if is_odd[i]:
+            message = f"a block of {length} bytes, expected 12 or more and a multiple of 4"
+            raise CaptureError(name, block + 4, message)
+        raise CaptureError(name, block, f"a block breaks off, its last {length - end + block} bytes are missing")
+    if end - _MIN_BLOCK_BYTES < at < end:
         raise CaptureError(name, at, "a block breaks off inside its header")
+    interfaces = starts[kinds == INTERFACE].tolist()
     if len(interfaces) > MAX_INTERFACES:
         raise CaptureError(name, start, f"there are more than {MAX_INTERFACES} interfaces")
-    return packets, interfaces, at
+    return starts[np.isin(kinds, _PACKETS)], interfaces, at
 
 
-def _interface(data: bytes, at: int, byte_order: str, name: str) -> Interface:
+def _chain(data: Bytes, start: int, byte_order: str) -> tuple[Ints, Ints, Ints, int]:
+    """Where the blocks of a section start, their types, their lengths unchecked, and where the last one ends."""
+    buffer = np.frombuffer(data, np.uint8)
+    link = Link(byte_order, 4, _MIN_BLOCK_BYTES, fixed=0, least=_MIN_BLOCK_BYTES, most=MAX_GUESSED_BYTES)
+    pieces = []
+    # Nothing says how long a section is: in growing pieces, so that many small ones are not walked many times.
+    at, bound, piece_bytes = start, 0, FIRST_PIECE_BYTES
+    while bound < len(data):
+        bound = min(len(data), at + piece_bytes)
+        starts, at = walk(memoryview(data)[:bound], at, link)
+        kinds, lengths = _words(buffer, starts, 2, byte_order)
+        others = np.flatnonzero((kinds == SECTION) & (starts > start))
+        if len(others):
+            n = int(others[0])
+            pieces.append((starts[:n], kinds[:n], lengths[:n]))
+            at = int(starts[n])
+            break
+        pieces.append((starts, kinds, lengths))
+        piece_bytes *= 4
+    starts, kinds, lengths = (np.concatenate(columns) for columns in zip(*pieces, strict=True))
+    return starts, kinds, lengths, at
+
+
+def _interface(data: Bytes, at: int, byte_order: str, name: str) -> Interface:
     (length,) = struct.unpack_from(f"{byte_order}I", data, at + 4)
     if length < _MIN_INTERFACE_BYTES:
         raise CaptureError(name, at, "the block is shorter than an interface description can be")

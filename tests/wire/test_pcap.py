@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import gzip
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,6 @@ from netsim.errors import CaptureError
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
 from netsim.packet.parse_many import parse_many
-from netsim.wire import pcap
 from netsim.wire.capture_file import parse_capture, read_capture
 from tests.wire.capture_files import ethernet, file_header, record
 
@@ -228,30 +226,3 @@ def test_reading_is_the_same_however_many_packets_there_are() -> None:
     assert list(capture.packets) == packets
     assert parsed.batch["ident"].tolist() == list(range(20_000))
     assert np.array_equal(parsed.batch["size_bytes"], [len(packet) for packet in packets])
-
-
-@pytest.mark.parametrize("byte_order", "<>")
-def test_large_files_are_walked_by_a_kernel_to_the_same_records(byte_order: str) -> None:
-    rng = np.random.default_rng(3)
-    records = b"".join(
-        struct.pack(f"{byte_order}4I", 0, 0, size, size) + bytes(size) for size in rng.integers(0, 2000, 300).tolist()
-    )
-    whole = bytes(pcap.FILE_HEADER_BYTES) + records
-    for data in (whole, whole[:-1], whole + bytes(7), whole[: pcap.FILE_HEADER_BYTES]):
-        starts, end = pcap._walk(data, byte_order)
-        found, end_of_kernel = pcap._walk_compiled(data, byte_order)
-        column, last = memoryview(np.zeros(400, np.int64)), memoryview(np.zeros(1, np.int64))  # type: ignore[arg-type]
-        count = pcap.walk_records(data, int(byte_order == ">"), column, last)
-        assert (found.tolist(), end_of_kernel) == (starts, end) == (column[:count].tolist(), last[0])
-
-
-def test_a_large_file_is_refused_with_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101) + struct.pack("<4I", 0, 0, 40, 40) + bytes(9)
-    messages = []
-    for limit in (1, 1 << 30):
-        monkeypatch.setattr(pcap, "COMPILE_AT_BYTES", limit)
-        with pytest.raises(CaptureError) as error:
-            pcap.parse_pcap(data, "x")
-        messages.append(str(error.value))
-    assert messages[0] == messages[1]
-    assert "31 bytes are missing" in messages[0]
