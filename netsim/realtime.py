@@ -19,19 +19,19 @@ from typing import TypeVar
 
 from netsim.emulator import Emulator
 from netsim.errors import NetsimError, UsageError
-from netsim.units import NS_PER_MS
+from netsim.units import NS_PER_MS, NS_PER_S
 
 R = TypeVar("R")
 
 STEP_NS = 20 * NS_PER_MS
 """Longest stretch of packet time moved at once; how long depends on the traffic in it."""
 IDLE_S = 0.01
-"""How often a running network is brought up to the wall when nobody asks."""
+"""How often a running network is brought up to the wall when nobody asks, at most."""
 YIELD_S = 0.001
 """How long the thread that moves time lets callers go first, again and again while there are some."""
 FRESH_NS = 5 * NS_PER_MS
 """Least wall time for which the present is taken as it was found last: finding it costs more than most calls."""
-FRESH_SHARE = 10
+FRESH_SHARE = 20
 """How many times as long as it took to find it, but no longer than a step."""
 MAX_SPEED = 1_000_000.0
 
@@ -169,7 +169,7 @@ class RealTime:
                 is_behind = self._due_ns() - self._emulator.now_ns >= STEP_NS
                 if self._callers or not is_behind:
                     # Callers move time too: giving them the way does not stop it.
-                    self._is_stopped.wait(YIELD_S if is_behind else IDLE_S)
+                    self._is_stopped.wait(YIELD_S if is_behind else max(IDLE_S, self._fresh_ns / NS_PER_S))
                 if not self._callers and (is_behind or not self._is_fresh()):
                     with self._lock:
                         self._catch_up(STEP_NS)

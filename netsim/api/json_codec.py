@@ -14,6 +14,7 @@ from netsim.errors import NetsimError
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 32
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _BRACKET = re.compile(r"[\[\]{}]")
 T = TypeVar("T")
@@ -109,4 +110,4 @@ def member(body: dict[str, Any], name: str, kind: type[T], default: Any = _REQUI
 
 def dump(answer: dict[str, Any]) -> str:
     """The text of an answer."""
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return _WRITER.encode(answer)
