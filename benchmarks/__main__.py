@@ -23,7 +23,7 @@ from benchmarks.report import page, text_table
 
 QUESTIONS = (
     "chain", "mesh", "tcp", "lpm_many", "lpm_huge", "link", "frames", "capture", "route_change", "memory",
-    "accuracy", "growth",
+    "accuracy", "growth", "serve", "serve_cycle",
 )  # fmt: skip
 """In the order of the page; each is `bench_NAME.py`."""
 

@@ -10,7 +10,7 @@ import time
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-PACKAGES = ("numpy", "numba", "llvmlite", "scapy", "ns.py", "simpy", "ns3", "pytricia", "py-radix", "dpkt")
+PACKAGES = ("numpy", "numba", "llvmlite", "scapy", "ns.py", "simpy", "ns3", "pytricia", "py-radix", "dpkt", "moto")
 
 
 def about_machine() -> dict[str, object]:

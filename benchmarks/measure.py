@@ -73,7 +73,7 @@ class Figure:
 class Row:
     """One line of the results. `ratio` is ours over theirs, with quartiles; None for what has no peer or is absent.
 
-    `target` is the least ratio wanted (for `exponent` and `value` the most).
+    `target` is the least ratio wanted, of what has no peer the least rate (for `exponent` and `value` the most).
     """
 
     question: str
@@ -103,6 +103,8 @@ class Row:
             return None
         if self.ratio is not None:
             return self.ratio >= self.target
+        if self.ours is not None:
+            return self.ours.rate >= self.target
         most = self.exponent if self.exponent is not None else self.value
         return None if most is None else most <= self.target
 

@@ -10,9 +10,10 @@ from benchmarks.measure import Row, row_of
 METHOD = """\
 Both sides of a line took turns (`rounds` of them, the order reversed every other round), each doing the same kind of
 work from scratch: network, traffic and set-up are inside the time on both sides, but for ns-3, where `Simulator::Run()`
-alone is timed. The ratio is taken in each round; its median and quartiles stand here. Kernels were compiled before.
-Rates are medians; a count beside a rate repeated exactly in every round. Figures of other machines will differ, ratios
-less so. A peer that is not installed is named with the command that would install it."""
+alone is timed, and for servers, which run already when they are asked. The ratio is taken in each round; its median and
+quartiles stand here. Kernels were compiled before. Rates are medians; a count beside a rate repeated exactly in every
+round. Figures of other machines will differ, ratios less so. A peer that is not installed is named with the command
+that would install it."""
 
 
 def human(value: float | None) -> str:
@@ -74,7 +75,7 @@ def page(results: dict[str, Any]) -> str:
         markdown(HEAD, [cells(row) for row in measured if row.ours is not None]),
         "## What repeats exactly\n",
         markdown(["question", "side", "work", "counts"], list(_counts(measured))),
-        "## Accuracy and memory\n",
+        "## Accuracy, memory and latency\n",
         markdown(["question", "measured", "target", ""], [_value(row) for row in measured if row.ours is None]),
         "## Growth\n\ntime or memory = a · size^b, fitted on logarithms; b is the exponent.\n",
         markdown(["of", "exponent", "at most", "", "size: measured"], [_growth(row) for row in growth]),

@@ -10,6 +10,8 @@ import sys
 import time
 from urllib.parse import urlencode
 
+from benchmarks.bench_serve import cpu_s_of
+
 AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=ak/20260101/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=" + "0" * 64
 )
@@ -53,6 +55,11 @@ class MotoServer:
         self._ask("DescribeVpcPeeringConnections", **{"VpcPeeringConnectionId.1": conn})
         self._ask("DeleteRoute", **route)
         self._ask("DeleteVpcPeeringConnection", VpcPeeringConnectionId=conn)
+
+    @property
+    def cpu_s(self) -> float:
+        """What it has used of processors."""
+        return cpu_s_of(self._process.pid)
 
     def close(self) -> None:
         """End it."""

@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from benchmarks import bench_chain, bench_growth, bench_lpm_huge, bench_lpm_many, bench_route_change, measure
+from benchmarks import (
+    bench_chain,
+    bench_growth,
+    bench_lpm_huge,
+    bench_lpm_many,
+    bench_route_change,
+    bench_serve,
+    bench_serve_cycle,
+    measure,
+    report,
+)
 from benchmarks.__main__ import QUESTIONS
 from benchmarks.measure import AbsentError, Plan, Row, Sample, Side
 from benchmarks.peers import heapq_chain, ns3_chain, ns_py, tries
@@ -89,7 +99,7 @@ def test_a_network_that_cannot_be_made_is_one_line() -> None:
 def test_each_question_has_a_file() -> None:
     files = {path.stem.removeprefix("bench_") for path in (ROOT / "benchmarks").glob("bench_*.py")}
     assert set(QUESTIONS) <= files
-    own = {"engine", "load", "reach", "reach_process", "serve", "serve_cycle"}  # commands, see benchmarks/README.md
+    own = {"engine", "load", "reach", "reach_process"}  # commands, see benchmarks/README.md
     assert files - set(QUESTIONS) == own
 
 
@@ -124,6 +134,31 @@ def test_absent_peers_are_named_and_the_rest_is_measured() -> None:
 def test_counts_of_a_benchmark_repeat(module: Any) -> None:
     first, second = ([row.ours.counts for row in module.run(TINY)] for _ in range(2))
     assert first == second
+
+
+@pytest.mark.slow
+def test_every_request_to_a_server_is_granted() -> None:
+    rate, slowest = bench_serve.run(TINY)
+    assert rate.ours is not None
+    assert rate.ours.counts == {"requests": 64 * 40, "changes": 64 * 8, "refused": 0}
+    assert slowest.value is not None and slowest.value > 0
+
+
+@pytest.mark.slow
+def test_life_cycles_are_measured_without_moto_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_serve_cycle, "is_installed", lambda: False)
+    (row,) = bench_serve_cycle.run(TINY)
+    assert row.ours is not None and row.ours.counts == {"cycles": 10, "requests": 60}
+    assert row.absent and row.ratio is None
+
+
+def test_a_rate_without_a_peer_has_a_least_target() -> None:
+    rated = measure.Figure("netsim", 900.0, 800.0, 1000.0, 10, {})
+    row = Row("requests", unit="requests/s", target=1000, ours=rated)
+    assert row.meets_target is False
+    assert report.cells(row) == ["requests", "–", "900 requests/s", "–", "–", "≥ 1000", "MISSED"]
+    rated.rate = 1000.0
+    assert row.meets_target is True
 
 
 def test_an_exponent_is_the_slope_of_the_logarithms() -> None:
