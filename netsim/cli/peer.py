@@ -59,7 +59,7 @@ def create(
         local, peer, bandwidth, name, local_interface, peer_interface, peer_account, peer_region, payment, months,
         latency_ms=latency_ms,
     )  # fmt: skip
-    return change(settings, [made], is_dry=dry_run)
+    return change_in(settings, _with_months(settings, months), [made], is_dry=dry_run)
 
 
 @subcommand("accept", example="netsim peer accept shop-data -t shop.netsim.yaml", takes_server=True)
@@ -90,7 +90,7 @@ def renew(settings: Settings, name: str, months: int, dry_run: bool) -> int:
     """Pay a prepaid connection for more months: an expired one becomes active again."""
     from netsim.controlplane.edit import RenewPeerConn
 
-    return change(settings, [RenewPeerConn(name, months)], is_dry=dry_run)
+    return change_in(settings, _with_months(settings, months), [RenewPeerConn(name, months)], is_dry=dry_run)
 
 
 @subcommand("resize", example="netsim peer resize shop-data --bandwidth 200 -t shop.netsim.yaml", takes_server=True)
@@ -203,6 +203,14 @@ def refund(settings: Settings, name: str, yes: bool, dry_run: bool) -> int:
         raise UsageError("a file keeps no payments; --server URL names a server, or `peer delete` takes it out")
     asks = f"Give the peer connection {name} back?"
     return change_in(settings, target, [RefundPeerConn(name)], is_dry=dry_run, is_sure=yes, asks=asks)
+
+
+def _with_months(settings: Settings, months: int) -> Target:
+    """The target, if it keeps such a period."""
+    target = open_target(settings)
+    if target.is_file and months != 1:
+        raise UsageError("--months: a file keeps no periods; --server URL names a server")
+    return target
 
 
 def _rules_to(target: Target, name: str) -> list[Row]:

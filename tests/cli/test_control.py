@@ -56,7 +56,7 @@ def a_cloud(folder: Path) -> Iterator[Cloud]:
     accounts = "\n".join(f"- {{id: {name}, access_key: ak-{name}, secret_key: sk-{name}}}" for name in ACCOUNTS)
     (folder / "accounts.yaml").write_text(f"accounts:\n{accounts}\n")
     args = ("--accounts", folder / "accounts.yaml", "--credentials", folder / "keys.yaml", "--db", folder / "c.db")
-    with serving(*args) as server:
+    with serving("-q", *args) as server:  # nobody reads its log: a full pipe would stop it
         yield Cloud(server, folder)
 
 

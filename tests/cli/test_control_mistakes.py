@@ -81,6 +81,7 @@ def test_mistakes(words: tuple[str, ...], code: int, line: str, capsys: Capsys) 
     [
         ("peer protect a-b on", "a file keeps no delete protection"),
         ("peer refund a-b", "a file keeps no payments"),
+        ("peer renew a-b --months 3", "--months: a file keeps no periods"),
         ("vpc create x --cidr 10.1.0.0/16 --region bj", "which account? the file has 2; --account says it"),
         ("vpc create x --cidr 10.1.0.0/16 --account acme", "which region? the file has 0; --region says it"),
         ("peer list --role acceptor", "peer list: whose role?"),
