@@ -43,6 +43,10 @@ class Ours:
         ]
         self._table = self._ask("a0", "GET", f"/v1/route?vpcId={self._vpcs[0]}")["routeTableId"]
 
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
     def cycle(self) -> None:
         """As moto's."""
         here, there = self._vpcs
@@ -111,7 +115,9 @@ def run(plan: Plan) -> list[Row]:
     with ExitStack() as ending:
         folder = ending.enter_context(tempfile.TemporaryDirectory())
         server = ending.enter_context(serving(Path(folder)))
-        ours = Contender("netsim", Ours(server.port).cycle, lambda: server.cpu_s, cycles)
+        client = Ours(server.port)
+        ending.callback(client.close)
+        ours = Contender("netsim", client.cycle, lambda: server.cpu_s, cycles)
         contenders = [ours]
         if is_installed():
             moto = MotoServer(free_port())
