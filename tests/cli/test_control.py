@@ -307,3 +307,30 @@ def test_the_file_of_credentials_is_for_its_owner_alone(cloud: Cloud) -> None:
     path = cloud.folder / "keys.yaml"
     assert path.stat().st_mode & 0o777 == 0o600
     assert not [line for line in cloud.server.said if "secret" in line]
+
+
+@pytest.mark.slow
+def test_what_is_paid_in_advance_and_what_is_rejected(cloud: Cloud) -> None:
+    def run(line: str, code: int = 0, account: str = "acme") -> CliResult:
+        result = cloud.run(*line.split(), "--account", account, "--json")
+        assert result.code == code, f"{line}\n{result}"
+        return result
+
+    run("vpc create left --cidr 172.22.0.0/16 --region cd")
+    run("vpc create right --cidr 172.23.0.0/16 --region yq")
+    run("vpc create third --cidr 172.24.0.0/16 --region yq", account="data-team")
+    ask = "peer create l-r --local left --peer right --bandwidth 5 --payment prepaid"
+    first = run(f"{ask} --months 3").json["result"]
+    later = run("peer renew l-r --months 2").json["result"]
+    assert later["expires_at"] > first["expires_at"] and later["payment"] == "prepaid"
+    assert "submit a ticket" in run("peer delete l-r --yes", 4).stderr
+    assert run("peer refund l-r --yes").json["result"] is None
+    run("peer refund l-r --yes", 4)
+    third = run("vpc show third", account="data-team").json["id"]
+    run(f"peer create l-t --local left --peer {third} --peer-account data-team --bandwidth 5")
+    run("peer reject l-t", 4)
+    run("peer update l-t --description no --side peer", account="data-team")
+    rejected = run("peer reject l-t", account="data-team").json["result"]
+    assert (rejected["state"], rejected["peer_description"]) == ("consult_failed", "no")
+    assert run("peer list --state consult_failed --role initiator").json[0]["name"] == "l-t"
+    run("peer delete l-t --yes")
