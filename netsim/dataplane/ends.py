@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from netsim.dataplane import state
 from netsim.dataplane import tcb as b
 from netsim.dataplane.batch import WATCH
+from netsim.dataplane.cache_lines import extended
 from netsim.dataplane.fib import I_NODE, INST_WORDS, Fib, table_of
 from netsim.dataplane.tcp_numbers import initial_number
 from netsim.dataplane.tcp_timer import NEVER, reschedule
@@ -78,7 +79,7 @@ class Ends:
             opener[b.B_IS_OPENER], opener[b.B_APP], opener[b.B_STATE] = 1, flow[state.F_APP], b.CLOSED
             acceptor[b.B_APP], acceptor[b.B_STATE] = b.DISCARD, b.LISTEN
         if len(chosen):
-            self.tcb = np.concatenate([self.tcb, fresh.reshape(-1)])
+            self.tcb = extended(self.tcb, fresh.reshape(-1))
 
     def add_free(self, node: int, nodes: Ints) -> None:
         """Give a node blocks for conversations at its ports: some, then as many as it has."""
@@ -89,7 +90,7 @@ class Ends:
         at = node * state.NODE_STATE_WORDS + state.V_FREE
         fresh[:, b.B_NEXT] = np.arange(first + 2, first + n + 2)
         fresh[-1, b.B_NEXT], nodes[at] = nodes[at], first + 1
-        self.tcb = np.concatenate([self.tcb, fresh.reshape(-1)])
+        self.tcb = extended(self.tcb, fresh.reshape(-1))
 
     def chain(self, inst: Ints, first: int) -> None:
         """Hook the ends from number `first` on into their owners' chains."""

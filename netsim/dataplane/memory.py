@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from netsim import jit
 from netsim.dataplane import drop_tail, ring, state, trace
 from netsim.dataplane.batch import WATCH
-from netsim.dataplane.cache_lines import joined
+from netsim.dataplane.cache_lines import extended
 from netsim.dataplane.ends import Ends
 from netsim.dataplane.express import NODE_PATH_WORDS
 from netsim.dataplane.fib import I_NODE, INST_WORDS, K_BURST_NANOBITS, K_DST_NODE, LINK_WORDS, Fib, table_of
@@ -125,7 +125,7 @@ class Memory:
         fresh = np.zeros((n, state.NODE_STATE_WORDS), np.int64)
         fresh[:, state.V_OWN_RING] = self.rings.add(np.full(n, ring.OWN), nodes, nodes) + np.arange(n)
         fresh[:, state.V_DELIVERY_RING] = self.rings.add(np.full(n, ring.DELIVERY), nodes, nodes) + np.arange(n)
-        self.node = joined(self.node, fresh.reshape(-1))
+        self.node = extended(self.node, fresh.reshape(-1))
         self.paths = np.zeros((first + n) * NODE_PATH_WORDS, np.int64)
         self.slots_node = np.concatenate([self.slots_node, np.zeros(n * HOLDER_WORDS, np.int64)])
 
@@ -141,7 +141,7 @@ class Memory:
         fresh[:, drop_tail.S_FILLED_AT] = now_ns
         added = self.rings.add(np.full(n, ring.LINK), np.arange(first, first + n), link[:, K_DST_NODE])
         fresh[:, drop_tail.S_RING] = added + np.arange(n)
-        self.link = joined(self.link, fresh.reshape(-1))
+        self.link = extended(self.link, fresh.reshape(-1))
 
     def add_instances(self, fib: Fib) -> None:
         """Add the instances that are new in `fib`."""
@@ -153,7 +153,7 @@ class Memory:
         fresh = np.zeros((n, state.INST_STATE_WORDS), np.int64)
         added = self.rings.add(np.full(n, ring.NIC), np.arange(first, first + n), inst[:, I_NODE])
         fresh[:, state.X_RING] = added + np.arange(n)
-        self.inst = joined(self.inst, fresh.reshape(-1))
+        self.inst = extended(self.inst, fresh.reshape(-1))
         self.slots_inst = np.concatenate([self.slots_inst, np.zeros(n * HOLDER_WORDS, np.int64)])
 
     def add_flows(self, fib: Fib, flows: Ints) -> int:
@@ -166,10 +166,10 @@ class Memory:
         self.ends.chain(self.inst, n_ends)
         nodes = table_of(fib.inst, INST_WORDS)[flows[:, state.F_INST], I_NODE]
         rings = self.rings.add(np.full(n, ring.SOURCE), np.arange(first, first + n), nodes) + np.arange(n)
-        self.flow = np.concatenate([self.flow, flows.reshape(-1)])
-        self.flow_ring = np.concatenate([self.flow_ring, rings])
-        self.measure = joined(self.measure, np.zeros(n * state.MEASURE_WORDS, np.int64))
-        self.histogram = np.concatenate([self.histogram, np.zeros(n * BINS, np.int32)])
+        self.flow = extended(self.flow, flows.reshape(-1))
+        self.flow_ring = extended(self.flow_ring, rings)
+        self.measure = extended(self.measure, np.zeros(n * state.MEASURE_WORDS, np.int64))
+        self.histogram = extended(self.histogram, np.zeros(n * BINS, np.int32))
         return first
 
     def keep(self, rows: Ints, payload_bytes: Ints, disposition: Ints) -> int:

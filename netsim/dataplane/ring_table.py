@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from netsim.dataplane.cache_lines import joined
+from netsim.dataplane.cache_lines import extended
 from netsim.dataplane.ring import (
     CHUNK,
     FIRST_CHUNKS,
@@ -81,7 +81,7 @@ class RingTable:
         for word in (R_HEAD_SLOT, R_TAIL_SLOT, R_RELEASED_SLOT):
             fresh[~is_source, word] = own[:, 0] * CHUNK
         fresh[~is_source, R_CAPACITY] = FIRST_CHUNKS * CHUNK
-        self.rings = joined(self.rings, fresh.reshape(-1))
+        self.rings = extended(self.rings, fresh.reshape(-1))
         return first
 
     # -- rings of packets -----------------------------------------------------------------

@@ -47,7 +47,7 @@ class Shares:
         borders = memory.layout(fib.n_nodes).borders(self.used)
         if not is_compiled:
             fib_view, st_view = memory.views(fib, is_compiled)
-            alone = memoryview(sync)  # type: ignore[arg-type]  # an array is a buffer
+            alone = memoryview(sync)
             return [window.run_until(fib_view, st_view, alone, 0, 1, 0, fib.n_nodes, until_ns, window_ns)]
         run = jit.compiled(window.run_until)
         return self._together(

@@ -184,8 +184,15 @@ def test_nobody_waits_for_one_that_failed() -> None:
             Shares()._together(run, calls, sync)
 
 
-def test_records_of_whole_lines_begin_at_a_line() -> None:
-    for words in (1, 8, 1000):
-        array = cache_lines.joined(np.arange(words), np.full(3, 7))
+def test_records_of_whole_lines_begin_at_a_line_however_they_grow() -> None:
+    array, expected = np.zeros(0, np.int64), []
+    moves = 0
+    for k in range(1, 200):
+        fresh = np.arange(k, 2 * k)
+        place = array.ctypes.data
+        array = cache_lines.extended(array, fresh)
+        expected += fresh.tolist()
+        moves += array.ctypes.data != place
         assert array.ctypes.data % cache_lines.LINE_BYTES == 0
-        assert array.tolist() == [*range(words), 7, 7, 7]
+        assert array.tolist() == expected and array.flags.c_contiguous
+    assert moves < 30
