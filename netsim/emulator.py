@@ -33,7 +33,7 @@ from netsim.monitor.monitor import Monitor
 from netsim.packet.recorded import Recorded
 from netsim.packet.store import PacketStore
 from netsim.traffic.flow import FlowSpec
-from netsim.traffic.running import RunningFlow, start_generated, start_tcp
+from netsim.traffic.running import RunningFlow, Start, start_all
 from netsim.units import BPS_PER_MBPS, NS_PER_MS, NS_PER_S
 
 if TYPE_CHECKING:
@@ -180,28 +180,31 @@ class Emulator:
         there, and count as received nowhere. `index` is its place in a run's list (by default the next):
         it chooses the flow's random stream and source port.
         """
-        sender, receiver = self.compiler.inst_of[from_id], -1
-        if isinstance(to_id, int):
-            to_addr = to_id
-        else:
-            to_addr, receiver = self.inventory.instances[to_id].addr, self.compiler.inst_of[to_id]
-            if spec.kind in ("udp", "tcp") and spec.dst_port is not None:
-                self.open_ports([(to_id, (PROTO_UDP if spec.kind == "udp" else PROTO_TCP, spec.dst_port))])
-        start = start_tcp if spec.kind == "tcp" else start_generated
-        flow = start(
-            self.engine,
-            spec,
-            index=len(self.flows) if index is None else index,
-            seed=self.seed,
-            insts=(sender, receiver),
-            addrs=(self.inventory.instances[from_id].addr, to_addr),
+        return self.start_flows([(spec, from_id, to_id, len(self.flows) if index is None else index)])[0]
+
+    def start_flows(self, wanted: Sequence[tuple[FlowSpec, str, str | int, int]]) -> list[RunningFlow]:
+        """`start_flow` for many, as (spec, from_id, to_id, index); their number does not make each dearer."""
+        self.open_ports(
+            (to_id, (PROTO_UDP if spec.kind == "udp" else PROTO_TCP, spec.dst_port))
+            for spec, _, to_id, _ in wanted
+            if isinstance(to_id, str) and spec.kind in ("udp", "tcp") and spec.dst_port is not None
         )
-        if spec.kind == "tcp":
-            flow.pace_bps = self._most_bps(sender, receiver)
-        self.flows.append(flow)
-        if flow.packets is not None:
-            self.packets.describe_flow(flow.engine_flows.start, flow.packets)
-        return flow
+        starts = []
+        for spec, from_id, to_id, index in wanted:
+            if isinstance(to_id, int):
+                to_addr, receiver = to_id, -1
+            else:
+                to_addr, receiver = self.inventory.instances[to_id].addr, self.compiler.inst_of[to_id]
+            insts = self.compiler.inst_of[from_id], receiver
+            starts.append(Start(spec, index, insts, (self.inventory.instances[from_id].addr, to_addr)))
+        flows = start_all(self.engine, starts, seed=self.seed)
+        for start, flow in zip(starts, flows, strict=True):
+            if start.spec.kind == "tcp":
+                flow.pace_bps = self._most_bps(*start.insts)
+            if flow.packets is not None:
+                self.packets.describe_flow(flow.engine_flows.start, flow.packets)
+        self.flows += flows
+        return flows
 
     def _most_bps(self, *insts: int) -> int:
         """No flow between these instances gets more: their interfaces and, between VPCs, the largest cap there is."""

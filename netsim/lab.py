@@ -292,20 +292,24 @@ class Lab(Names, Recording, Proofs):
             UsageError: a flow of a kind that can't be sent; nothing was started.
         """
         specs = list(specs)
+        ends = [(self.instance(spec.from_ref).id, self.instance(spec.to_ref).id) for spec in specs]
         self.open_ports(
-            (self.instance(spec.to_ref).id, (PROTOCOLS[spec.kind], spec.dst_port))
-            for spec in specs
+            (to_id, (PROTOCOLS[spec.kind], spec.dst_port))
+            for spec, (_, to_id) in zip(specs, ends, strict=True)
             if spec.kind in PROTOCOLS and spec.dst_port is not None
         )
-        flows = []
-        for index, spec in enumerate(specs):
+        flows: list[RunningFlow] = []
+        wanted: list[tuple[FlowSpec, str, str | int, int]] = []
+        for index, (spec, (from_id, to_id)) in enumerate(zip(specs, ends, strict=True)):
             if spec.kind == "replay":
+                # Flows are numbered in the order of the list.
+                flows += self.start_flows(wanted)
+                wanted = []
                 path = self.topology.beside(spec.pcap or "")
                 flows.append(self._start_replay(spec, path, None, Fraction(str(spec.time_scale))))
             else:
-                ends = self.instance(spec.from_ref).id, self.instance(spec.to_ref).id
-                flows.append(self.start_flow(spec, *ends, index=index))
-        return flows
+                wanted.append((spec, from_id, to_id, index))
+        return flows + self.start_flows(wanted)
 
     def result(self, start_ns: int = 0) -> RunResult:
         """The figures of everything so far, of a run that began at `start_ns`."""

@@ -8,6 +8,7 @@ read from the engine by those numbers.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +32,8 @@ EVENTS_PER_PACKET = 8
 
 UDP_OVERHEAD_BYTES = 28
 """IP and UDP header."""
+
+_PROTO = {"udp": PROTO_UDP, "icmp": PROTO_ICMP, "tcp": PROTO_TCP}
 
 Ints = NDArray[np.int64]
 
@@ -109,70 +112,84 @@ class RunningFlow:
         return packets * EVENTS_PER_PACKET
 
 
-def start_generated(
-    engine: Engine, spec: FlowSpec, *, index: int, seed: int, insts: tuple[int, int], addrs: tuple[int, int]
-) -> RunningFlow:
-    """Add a udp or icmp flow to the engine; it sends once it is fed.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A udp, icmp or tcp flow to be started.
 
-    Args:
-        engine: where.
-        spec: a flow of kind udp or icmp.
+    Attributes:
+        spec: what is asked for.
         index: its place in the run's list: chooses its random stream and its source port.
-        seed: of the run.
         insts: numbers of sender and receiver.
         addrs: their addresses.
     """
-    proto = PROTO_UDP if spec.kind == "udp" else PROTO_ICMP
-    # An echo identifier plays the part of the port: replies are told apart by it.
-    src_port = spec.source_port(index) if proto == PROTO_UDP else (index + 1) & 0xFFFF
-    dst_port = spec.dst_port or 0
-    l4 = pack_ports(src_port, dst_port) if proto == PROTO_UDP else pack_icmp(ECHO_REQUEST, 0, src_port)
-    row = np.zeros((1, state.FLOW_WORDS), np.int64)
-    row[0, state.F_INST], row[0, state.F_DST_INST] = insts
-    row[0, state.F_SRC], row[0, state.F_DST] = addrs
-    row[0, state.F_SIZE], row[0, state.F_PROTO], row[0, state.F_L4] = spec.packet_bytes, proto, l4
-    row[0, state.F_FLAGS], row[0, state.F_TTL] = DF if spec.df else 0, START_TTL
-    # Goodput is payload above TCP and UDP: an echo has none.
-    row[0, state.F_PAYLOAD] = spec.packet_bytes - UDP_OVERHEAD_BYTES if proto == PROTO_UDP else 0
-    number = engine.add_flows(row)
-    packets = FlowPackets(
-        flow=number,
-        src=addrs[0],
-        dst=addrs[1],
-        proto=proto,
-        src_port=src_port,
-        dst_port=dst_port,
-        packet_bytes=spec.packet_bytes,
-        df=spec.df,
-        ttl=START_TTL,
-    )
-    source = ArrivalSource(spec, seed, index)
-    return RunningFlow(spec, engine.now_ns, range(number, number + 1), packets, source)
+
+    spec: FlowSpec
+    index: int
+    insts: tuple[int, int]
+    addrs: tuple[int, int]
+
+    @property
+    def _src_port(self) -> int:
+        # An echo identifier plays the part of the port: replies are told apart by it.
+        return (self.index + 1) & 0xFFFF if self.spec.kind == "icmp" else self.spec.source_port(self.index)
+
+    def row(self) -> Ints:
+        """What the engine knows of it, int64[FLOW_WORDS]."""
+        spec = self.spec
+        row = np.zeros(state.FLOW_WORDS, np.int64)
+        row[state.F_INST], row[state.F_DST_INST] = self.insts
+        row[state.F_SRC], row[state.F_DST] = self.addrs
+        row[state.F_SIZE], row[state.F_PROTO], row[state.F_TTL] = spec.packet_bytes, _PROTO[spec.kind], START_TTL
+        if spec.kind == "icmp":
+            row[state.F_L4] = pack_icmp(ECHO_REQUEST, 0, self._src_port)
+        else:
+            row[state.F_L4] = pack_ports(self._src_port, spec.dst_port or 0)
+        row[state.F_FLAGS] = DF if spec.df or spec.kind == "tcp" else 0
+        # Goodput is payload above TCP and UDP: an echo has none.
+        row[state.F_PAYLOAD] = spec.packet_bytes - UDP_OVERHEAD_BYTES if spec.kind == "udp" else 0
+        if spec.kind == "tcp":
+            row[state.F_APP] = BULK if spec.rate_bps is None else FED
+        return row
+
+    def packets(self, number: int) -> FlowPackets | TcpFlow:
+        """What makes the bytes of its packets, once it has a number."""
+        spec = self.spec
+        if spec.kind == "tcp":
+            return TcpFlow(number, *self.addrs, self._src_port, spec.dst_port or 0, spec.packet_bytes)
+        return FlowPackets(
+            flow=number,
+            src=self.addrs[0],
+            dst=self.addrs[1],
+            proto=_PROTO[spec.kind],
+            src_port=self._src_port,
+            dst_port=spec.dst_port or 0,
+            packet_bytes=spec.packet_bytes,
+            df=spec.df,
+            ttl=START_TTL,
+        )
 
 
-def start_tcp(
-    engine: Engine, spec: FlowSpec, *, index: int, seed: int, insts: tuple[int, int], addrs: tuple[int, int]
-) -> RunningFlow:
-    """Add a TCP flow to the engine; it opens at its start, and closes at its end if it has one.
+def start_all(engine: Engine, starts: Sequence[Start], *, seed: int) -> list[RunningFlow]:
+    """Add flows to the engine, all at once: what it keeps of flows grows once, not once for each.
 
-    Arguments as of `start_generated`. With a rate the application writes at that pace, else it
-    always has more to say.
+    A udp or icmp flow sends once it is fed. A TCP flow opens at its start, and closes at its end if it has one;
+    with a rate the application writes at that pace, else it always has more to say.
     """
-    row = np.zeros((1, state.FLOW_WORDS), np.int64)
-    row[0, state.F_INST], row[0, state.F_DST_INST] = insts
-    row[0, state.F_SRC], row[0, state.F_DST] = addrs
-    row[0, state.F_SIZE], row[0, state.F_PROTO] = spec.packet_bytes, PROTO_TCP
-    row[0, state.F_L4] = pack_ports(spec.source_port(index), spec.dst_port or 0)
-    row[0, state.F_FLAGS], row[0, state.F_TTL] = DF, START_TTL
-    row[0, state.F_APP] = BULK if spec.rate_bps is None else FED
-    number = engine.add_flows(row)
-    packets = TcpFlow(number, *addrs, spec.source_port(index), spec.dst_port or 0, spec.packet_bytes)
-    source = None if spec.rate_bps is None else ArrivalSource(spec, seed, index)
-    flow = RunningFlow(spec, engine.now_ns, range(number, number + 1), packets, source)
-    tell(engine, number, flow.start_ns, SAYS_OPEN)
-    if source is None and flow.end_ns is not None:
-        tell(engine, number, flow.end_ns, SAYS_CLOSE)
-    return flow
+    if not starts:
+        return []
+    first = engine.add_flows(np.stack([start.row() for start in starts]))
+    flows = []
+    for number, start in enumerate(starts, first):
+        spec = start.spec
+        is_bulk = spec.kind == "tcp" and spec.rate_bps is None
+        source = None if is_bulk else ArrivalSource(spec, seed, start.index)
+        flow = RunningFlow(spec, engine.now_ns, range(number, number + 1), start.packets(number), source)
+        if spec.kind == "tcp":
+            tell(engine, number, flow.start_ns, SAYS_OPEN)
+        if is_bulk and flow.end_ns is not None:
+            tell(engine, number, flow.end_ns, SAYS_CLOSE)
+        flows.append(flow)
+    return flows
 
 
 def tell(engine: Engine, flow: int, at_ns: int, says: int) -> None:

@@ -11,7 +11,7 @@ from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
 from netsim.traffic.arrivals import BLOCK
 from netsim.traffic.flow import FIRST_SOURCE_PORT, FlowSpec
-from netsim.traffic.running import EVENTS_PER_PACKET, RunningFlow, start_generated
+from netsim.traffic.running import EVENTS_PER_PACKET, RunningFlow, Start, start_all
 from netsim.units import NS_PER_MS, NS_PER_S
 from tests.dataplane.network import Network
 
@@ -39,7 +39,7 @@ def spec(**changes: Any) -> FlowSpec:
 
 
 def start(engine: Engine, given: FlowSpec, index: int = 0) -> RunningFlow:
-    return start_generated(engine, given, index=index, seed=0, insts=(0, 1), addrs=(A1, B1))
+    return start_all(engine, [Start(given, index, (0, 1), (A1, B1))], seed=0)[0]
 
 
 def measure(engine: Engine, flow: RunningFlow, word: int = state.M_SENT) -> int:
