@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,11 @@ def ints(values: object) -> Ints:
     return np.array(values, np.int64)
 
 
+def pairs(values: Iterable[tuple[int, int]]) -> Ints:
+    """The same of pairs, int64[n, 2]: in a tenth of the time numpy takes to look into each, and none needs to stay."""
+    return np.fromiter(chain.from_iterable(values), np.int64).reshape(-1, 2)
+
+
 _NONE = ints([])
 _NO_DIRECT = np.zeros(0, np.int32)
 NOTHING = VpcPiece(
@@ -85,7 +91,7 @@ def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[Ro
     `action` says what a rule does: `G_ACTION` and `G_TARGET`.
     """
     rules = list(rules)
-    actions = ints([(f.LOCAL, -1), *map(action, rules)])
+    actions = pairs(chain([(f.LOCAL, -1)], map(action, rules)))
     if len(rules) >= _MANY_RULES and all(rule.source.prefix_len == 0 for rule in rules):
         return _plain_table([cidr, *(rule.destination for rule in rules)], actions)
     table = build_table([(cidr, ANY, 0), *((rule.destination, rule.source, i) for i, rule in enumerate(rules, 1))])
@@ -100,7 +106,7 @@ def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[Ro
             src_lo += [lo for lo, _ in sources]
             src_rule += [rule for _, rule in sources]
         dst_src.append((start, len(sources)))
-    columns = ints(table.dst_lo), ints(dst_src), ints(src_lo), ints(src_rule)
+    columns = ints(table.dst_lo), pairs(dst_src), ints(src_lo), ints(src_rule)
     if len(columns[0]) < DIRECT_FROM:
         return Table(*columns, actions, _NO_DIRECT)
     first, count = columns[1].reshape(-1, 2).T
@@ -109,7 +115,7 @@ def compile_table(cidr: Prefix, rules: Iterable[RouteRule], action: Callable[[Ro
 
 def _plain_table(destinations: list[Prefix], actions: Ints) -> Table:
     """The same for many rules, none of which asks for a source."""
-    prefixes = ints(destinations)
+    prefixes = pairs(destinations)
     dst_lo, rule = intervals_of(prefixes[:, 0], prefixes[:, 1])
     each = np.arange(len(dst_lo))
     sources = np.stack((each, np.ones_like(each)), axis=1).reshape(-1)
