@@ -149,12 +149,12 @@ def _metric(name: str) -> str:
 
 
 def _instance_of(dimension: str) -> str:
-    """The value of InstanceId in `Name:Value`, several joined by `;`."""
-    for pair in dimension.split(";"):
-        name, _, value = pair.partition(":")
-        if name == "InstanceId" and value:
-            return value
-    raise HttpError("BadRequest", f"dimensions is {dimension[:60]!r}, expected InstanceId:VALUE")
+    """The value of InstanceId in `Name:Value`, several joined by `;`, each name once."""
+    pairs = [pair.partition(":") for pair in dimension.split(";")]
+    values = [value for name, _, value in pairs if name == "InstanceId"]
+    if len(values) != 1 or not values[0]:
+        raise HttpError("BadRequest", f"dimensions is {dimension[:60]!r}, expected InstanceId:VALUE, once")
+    return values[0]
 
 
 def _required(query: Mapping[str, str], name: str) -> str:

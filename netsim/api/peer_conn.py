@@ -18,6 +18,7 @@ from netsim.api.tag import tags_json, tags_of
 from netsim.clock import format_utc
 from netsim.controlplane import edit
 from netsim.controlplane.peer_conn import SIDES, PeerConn, Side
+from netsim.controlplane.region import REGIONS
 from netsim.controlplane.view import View
 from netsim.errors import InvalidError
 
@@ -80,6 +81,8 @@ def create_peer_conn(call: Call) -> Reply:
     """POST /v1/peerconn."""
     bandwidth = member(call.body, "bandwidthInMbps", int)
     local_vpc, peer_vpc, peer_region = (call.text(key) for key in ("localVpcId", "peerVpcId", "peerRegion"))
+    if peer_region not in REGIONS:
+        raise HttpError("BadRequest", f"peerRegion is {peer_region[:60]!r}, accepted {', '.join(REGIONS)}")
     payment, months = _billing(call)
     peer_account = call.text("peerAccountId", "") or call.account
     asked = edit.CreatePeerConn(

@@ -99,6 +99,12 @@ def update_subnet(call: Call) -> Reply:
     return call.change(plan)
 
 
+def reserve_addresses(call: Call) -> Reply:
+    """/v1/subnet/ipreserve, whatever is asked of it: said to be left out, rather than answered like an unknown id."""
+    del call
+    raise HttpError("BadRequest", "reserved addresses are not emulated")
+
+
 def delete_subnet(call: Call) -> Reply:
     """DELETE /v1/subnet/{subnetId}."""
     return call.change(lambda view: (edit.DeleteSubnet(own_subnet(call, view, call.params["subnetId"]).id),))

@@ -40,6 +40,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/vpc/{vpcId}/privateIpAddressInfo", vpc.used_addresses),
     Operation("POST", "/v1/subnet", subnet.create_subnet, conflict_code="CidrConflict"),
     Operation("GET", "/v1/subnet", subnet.list_subnets),
+    # Before the detail: "ipreserve" would read as an id.
+    Operation("POST", "/v1/subnet/ipreserve", subnet.reserve_addresses),
+    Operation("GET", "/v1/subnet/ipreserve", subnet.reserve_addresses),
+    Operation("DELETE", "/v1/subnet/ipreserve/{ipReserveId}", subnet.reserve_addresses),
     Operation("GET", "/v1/subnet/{subnetId}", subnet.show_subnet),
     Operation("PUT", "/v1/subnet/{subnetId}", subnet.update_subnet, flag="modifyAttribute"),
     Operation("DELETE", "/v1/subnet/{subnetId}", subnet.delete_subnet),

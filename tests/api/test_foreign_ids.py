@@ -257,7 +257,8 @@ def test_no_place_of_an_id_is_forgotten() -> None:
     table = [op for op in (*OPERATIONS, *own_operations()) if "/operator/" not in op.path]
     named = {f"{op.method} {op.path} {op.flag}".strip() for op in table}
     assert tried <= named
-    # These take no id: creating and listing one's own, and the zones.
+    # These take no id: creating and listing one's own, and the zones; or refuse everything.
     assert named - tried == {
-        "POST /v1/vpc", "GET /v2/zone", "GET /netsim/v1/flow", "GET /netsim/v1/ping",
+        "POST /v1/vpc", "GET /v2/zone", "GET /netsim/v1/flow", "GET /netsim/v1/ping", "POST /v1/subnet/ipreserve",
+        "GET /v1/subnet/ipreserve", "DELETE /v1/subnet/ipreserve/{ipReserveId}",
     }  # fmt: skip

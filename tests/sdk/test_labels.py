@@ -150,5 +150,15 @@ def test_what_is_not_emulated_is_refused_rather_than_forgotten(cloud: Cloud) -> 
         acme.vpc.update_vpc(vpc, "default")
     with refused(400, "BadRequest"):
         acme.subnet.create_subnet("s", "cn-bj-a", "10.0.0.0/24", vpc, vpc_secondary_cidr="10.9.0.0/16")
+    subnet = acme.subnet.create_subnet("s", "cn-bj-a", "10.0.0.0/24", vpc).subnet_id
+    for ask in (
+        lambda: acme.subnet.create_subnet_ipreserve(subnet, "10.0.0.64/28", 4, "d"),
+        lambda: acme.subnet.list_subnet_ipreserve(subnet_id=subnet),
+        lambda: acme.subnet.delete_subnet_ipreserve("ipr-1"),
+    ):
+        with refused(400, "BadRequest") as answer:
+            ask()
+        assert "not emulated" in answer.message
+    acme.subnet.delete_subnet(subnet)
     found = acme.vpc.get_vpc(vpc).vpc
     assert (found.name, found.secondary_cidr, found.ipv6_cidr, found.subnets) == ("shop", [], "", [])

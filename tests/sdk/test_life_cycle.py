@@ -115,6 +115,24 @@ def test_prepaid_is_for_two_regions(acme: Tenant) -> None:
         ask(acme, shop, data, billing=PREPAID)
 
 
+def test_the_other_vpc_is_where_it_is_said_to_be(acme: Tenant, data_team: Tenant) -> None:
+    shop, data = acme.network("shop", "10.0.0.0/16"), data_team.network("data", "10.1.0.0/16")
+    for account in (None, "data-team"):
+        with refused(400, "BadRequest") as answer:
+            acme.peer.create_peerconn(1, shop, data, "nowhere", billing=POSTPAID, peer_account_id=account)
+        assert "peerRegion" in answer.message
+        with refused(404, "NoSuchObject"):
+            acme.peer.create_peerconn(1, shop, data, "bj", billing=POSTPAID, peer_account_id=account)
+    with refused(404, "NoSuchObject"):
+        acme.peer.create_peerconn(1, shop, data, "gz", billing=POSTPAID)  # it is not acme's
+    with refused(400, "BadRequest"):
+        acme.peer.create_peerconn(1, shop, shop, "bj", billing=POSTPAID)
+    with refused(400, "BadRequest"):  # the acceptor names its own interface
+        acme.peer.create_peerconn(
+            1, shop, data, "gz", billing=POSTPAID, peer_account_id="data-team", peer_if_name="theirs"
+        )
+
+
 @pytest.mark.parametrize("bandwidth", [0, -1, 1001])
 def test_bandwidth_is_1_to_1000(acme: Tenant, bandwidth: int) -> None:
     shop, data = acme.network("shop", "10.0.0.0/16"), acme.network("data", "10.1.0.0/16")

@@ -125,6 +125,8 @@ def test_only_the_statistics_that_were_asked_come_and_longer_periods_add_up(watc
         ({"start_time": "yesterday"}, "BadRequest"),
         ({"end_time": "2020-01-01T00:00:00Z"}, "BadRequest"),
         ({"dimensions": "Instance:x"}, "BadRequest"),
+        ({"dimensions": "InstanceId:"}, "BadRequest"),
+        ({"dimensions": "InstanceId:x;InstanceId:y"}, "BadRequest"),
         ({"metric_name": "WebInEverything"}, "BadRequest"),
         ({"dimensions": "InstanceId:peerconn-zzzzzzzzzzzz"}, "NoSuchObject"),
         ({"user_id": "third"}, "AccessDenied"),
