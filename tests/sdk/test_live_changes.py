@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ LEAST_CHANGES = 8
 class World:
     """acme's shop in Beijing asks for a connection to data-team's VPC in Guangzhou; nobody has answered yet."""
 
-    def __init__(self, cloud: Cloud, mbps: int) -> None:
+    def __init__(self, cloud: Cloud, mbps: int, payment: str = "Postpaid") -> None:
         self.cloud = cloud
         self.acme, self.data_team = cloud.tenant("acme"), cloud.tenant("data-team", "gz")
         url = f"http://127.0.0.1:{cloud.port}"
@@ -44,7 +45,7 @@ class World:
         self.db = self.instance(self.theirs, self.data_team, self.data)
         self.conn = str(
             self.acme.peer.create_peerconn(
-                mbps, self.shop, self.data, "gz", billing=POSTPAID, peer_account_id="data-team"
+                mbps, self.shop, self.data, "gz", billing=peerconn_model.Billing(payment), peer_account_id="data-team"
             ).peer_conn_id
         )
         self.route(self.acme, self.shop, "10.1.0.0/16", "initiator")
@@ -152,6 +153,43 @@ def test_what_the_monitoring_shows_of_both_sides_is_what_the_counters_hold(cloud
     rates = world.monitored("WebInBitsPerSecond", "average", world.data_team)
     assert max(rates) == pytest.approx(15e6, rel=0.02)
     assert world.packets()["ended"]["queue_full"] == counted("dropped_packets")
+
+
+@pytest.mark.slow
+def test_a_prepaid_connection_that_expires_stops_a_flow_and_its_renewal_lets_it_on(cloud: Cloud) -> None:
+    """The clock moves alone: packets pause meanwhile, and the monitoring has a gap there."""
+    world = World(cloud, mbps=10, payment="Prepaid")
+    world.data_team.peer.handle_peerconn(world.conn, "accept")
+    cloud.service.real.set_speed(0)
+    flow = {"from": world.web["instanceId"], "to": world.db["ip"], "rateMbps": 8, "packetBytes": PACKET_BYTES}
+    world.own.call("POST", "/netsim/v1/flow", body={**flow, "durationS": 300})
+    a_minute = 8_000_000 // 8 // PACKET_BYTES * 60
+
+    running = world.step(60)
+    assert running["ended"]["delivered"] == pytest.approx(a_minute, rel=0.001)
+    world.operator.call("POST", "/netsim/v1/operator/clock", body={"advanceS": 31 * 86_400})
+    assert world.packets() == running  # packet time stood still
+    assert world.acme.peer.get_peerconn(world.conn).status == "expired"
+    expired = world.step(60)
+    # What the cap had accepted keeps its fate; all that was sent since is discarded.
+    assert difference(expired, running)["bad_state_route"] == pytest.approx(a_minute, rel=0.001)
+    assert difference(expired, running).get("delivered", 0) <= running["in_flight"]
+    world.acme.peer.purchase_reserved_peerconn(world.conn, billing=peerconn_model.Billing("Prepaid", 1))
+    renewed = world.step(60)
+    assert difference(renewed, expired)["delivered"] == pytest.approx(a_minute, rel=0.001)
+
+    now_s = cloud.service.read(lambda emulator: emulator.inventory.clock.now_ns) // NS_PER_S
+    start, end = (
+        datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for at in (now_s - 32 * 86_400, now_s + 60)
+    )
+    answer = world.acme.monitor.get_metric_data(
+        user_id="acme", scope="BCE_PEERCONN", metric_name="WebOutBytes", dimensions=f"InstanceId:{world.conn}",
+        statistics="sum,sampleCount", start_time=start, end_time=end, period_in_second=3600,
+    )  # fmt: skip
+    hours = [datetime.fromisoformat(point.timestamp) for point in answer.data_points]
+    assert 2 <= len(hours) <= 4 and max(b - a for a, b in pairwise(hours)).days >= 30
+    counters = cloud.service.read(lambda e: int(e.engine.counters().egress_bytes[e.links_of(world.conn)[0]]))
+    assert sum(point.sum for point in answer.data_points) == counters
 
 
 class Changes:

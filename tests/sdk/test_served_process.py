@@ -186,6 +186,8 @@ def test_nothing_that_lets_somebody_in_is_logged(tmp_path: Path) -> None:
                 bad.call("GET", "/v1/vpc")
         assert served.end(signal.SIGTERM) == 0
         token, log = served.operator._operator_token, served.logged()
+    for name in ("cloud.db", "cloud.db.operator"):
+        assert (tmp_path / name).stat().st_mode & 0o777 == 0o600, name
     for secret in ("sk-acme", "sk-data-team", token, made["secretKey"], "bce-auth", "Bearer", "of mine", "of-mine"):
         assert secret not in log, secret
     lines = [json.loads(line) for line in log.splitlines()]
