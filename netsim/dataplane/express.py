@@ -5,7 +5,7 @@ that was looked up a microsecond ago. For these a step needs no packet in hand: 
 copied from ring to ring, and what the router decided about (source, destination) is remembered.
 
 Each function here handles one kind of event, or says False having changed nothing; then the general
-way (`window.step`) handles it. So the short way may leave out any case, but must do exactly what the
+way (`node_step.step`) handles it. So the short way may leave out any case, but must do exactly what the
 general way does with what it takes: the twins' experiments run both. It takes no watched packet, no
 tapped place, nothing that ends in an ICMP error, is fragmented, or reaches a router.
 

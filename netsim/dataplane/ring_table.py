@@ -173,10 +173,11 @@ class RingTable:
         base, capacity = int(ring[R_BASE]), int(ring[R_MASK]) + 1
         first = int(ring[R_TAIL]) % capacity
         arrivals = self.arrivals.reshape(-1, ARRIVAL_WORDS)[base : base + capacity]
-        stored = np.broadcast_to(rows, n)
         n_first = min(n, capacity - first)
-        arrivals[first : first + n_first, 0], arrivals[: n - n_first, 0] = at_ns[:n_first], at_ns[n_first:]
-        arrivals[first : first + n_first, 1], arrivals[: n - n_first, 1] = stored[:n_first], stored[n_first:]
+        # Up to the end of the block, then from its beginning on.
+        for there, here in ((slice(first, first + n_first), slice(n_first)), (slice(n - n_first), slice(n_first, n))):
+            arrivals[there, 0] = at_ns[here]
+            arrivals[there, 1] = rows if isinstance(rows, int) else rows[here]
         ring[R_TAIL] += n
         ring[R_SEEN] = ring[R_TAIL]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from netsim.dataplane import state, window
+from netsim.dataplane import node_step, state
 from netsim.dataplane.batch import PROTO_UDP
 from tests.dataplane.experiment import Experiment, Outcome, Traffic, run_engine, run_scalar
 from tests.dataplane.random_experiment import random_experiment
@@ -79,7 +79,7 @@ def test_the_random_networks_go_the_short_way_and_leave_it(monkeypatch: pytest.M
     taken: Counter[tuple[str, bool]] = Counter()
 
     def counted(name: str) -> Any:
-        way = getattr(window, name)
+        way = getattr(node_step, name)
 
         def go(*args: Any) -> bool:
             went = bool(way(*args))
@@ -89,7 +89,7 @@ def test_the_random_networks_go_the_short_way_and_leave_it(monkeypatch: pytest.M
         return go
 
     for name in WAYS:
-        monkeypatch.setattr(window, name, counted(name))
+        monkeypatch.setattr(node_step, name, counted(name))
     for seed in range(80):
         run_engine(unwatched(seed))
     for name in WAYS:
