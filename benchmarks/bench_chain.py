@@ -4,8 +4,9 @@
 
 A constant flow offers 1.25 times the cap of 1 Gbit/s, 1000-byte packets. A packet-hop is one packet
 offered to one link. The heap emulator computes the same model, so its counts must equal netsim's;
-ns.py's shaper has no queue limit, so nothing is dropped there and each packet makes all four hops. All get
-the same number of packets: how many are dropped, and so what a hop costs, depends on it.
+ns.py's shaper has no queue limit, so nothing is dropped there and each packet makes all four hops. ns-3 and the
+heap emulator get the same packets, for how many are dropped, and so what a hop costs, depends on their number; ns.py,
+where each packet costs the same, gets a fifth of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from netsim.units import BITS_PER_BYTE, NS_PER_S
 LINKS = 4
 CAP_BPS = 10**9
 OFFERED_BPS = 1_250_000_000
+NS_PY_SHARE = 5
 QUESTION = "open-loop UDP over a chain of 4 capped links"
 
 
@@ -89,11 +91,12 @@ def run(plan: Plan) -> list[Row]:
         "packet-hops/s",
         Side("netsim", lambda: ours(packets)),
         [
-            (ns_py_side(packets), "ns.py TokenBucketShaper and Wire", 200),
+            (ns_py_side(packets // NS_PY_SHARE), "ns.py TokenBucketShaper and Wire", 200),
             (ns3_side(packets), "ns-3 TbfQueueDisc, Run() only", 100),
             (Side("heapq", lambda: heap(packets)), "plain-Python heapq, same model", 40),
         ],
         plan.rounds,
+        f"{packets:,} packets; ns.py, which drops none, gets {packets // NS_PY_SHARE:,}: rates are compared",
     )
 
 
