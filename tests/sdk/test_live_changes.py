@@ -192,6 +192,37 @@ def test_a_prepaid_connection_that_expires_stops_a_flow_and_its_renewal_lets_it_
     assert sum(point.sum for point in answer.data_points) == counters
 
 
+@pytest.mark.slow
+def test_instances_come_and_go_under_their_traffic(cloud: Cloud) -> None:
+    """A receiver that is gone is unreachable; a sender that is gone is silent, whoever has its address next."""
+    world = World(cloud, mbps=10)
+    world.data_team.peer.handle_peerconn(world.conn, "accept")
+    cloud.service.real.set_speed(0)
+    flow = {"from": world.web["instanceId"], "to": world.db["ip"], "rateMbps": 4, "packetBytes": PACKET_BYTES}
+    flow_id = world.own.call("POST", "/netsim/v1/flow", body={**flow, "durationS": 600})["flowId"]
+    ten_s = 4_000_000 // 8 // PACKET_BYTES * 10
+
+    def status() -> str:
+        return str(world.own.call("GET", f"/netsim/v1/flow/{flow_id}")["status"])
+
+    both = world.step(10)
+    world.theirs.call("DELETE", f"/netsim/v1/instance/{world.db['instanceId']}")
+    lonely = world.step(10)
+    assert difference(lonely, both)["host_unreachable"] == pytest.approx(ten_s, rel=0.01)
+    subnets = [tenant.subnet.list_subnets().subnets[0].subnet_id for tenant in (world.acme, world.data_team)]
+    body = {"name": "next", "subnetId": subnets[1], "ip": world.db["ip"]}
+    world.theirs.call("POST", "/netsim/v1/instance", body=body)
+    answered = world.step(10)
+    assert difference(answered, lonely)["delivered"] >= ten_s * 0.99 and status() == "running"
+    world.own.call("DELETE", f"/netsim/v1/instance/{world.web['instanceId']}")
+    silent = world.step(10)
+    assert silent["injected"] - answered["injected"] < ten_s * 0.01 and silent["in_flight"] == 0
+    assert status() == "ended"
+    body = {"name": "next", "subnetId": subnets[0], "ip": world.web["ip"]}
+    world.own.call("POST", "/netsim/v1/instance", body=body)
+    assert world.step(10) == silent
+
+
 class Changes:
     """What four clients of acme's keep doing to a pair that has traffic, for a time and a number of times."""
 

@@ -129,11 +129,12 @@ def talk_json(emulator: Emulator, talk: Talk) -> dict[str, Any]:
     """A flow or ping and its figures so far."""
     figures = flow_figures(emulator, talk.flow)
     ends_ns = talk.flow.end_ns
+    has_sender = talk.from_id in emulator.inventory.instances
     head = {
         f"{talk.kind}Id": talk.id,
         "from": talk.from_id,
         "to": talk.to,
-        "status": "running" if ends_ns is None or emulator.now_ns < ends_ns else "ended",
+        "status": "running" if has_sender and (ends_ns is None or emulator.now_ns < ends_ns) else "ended",
     }
     if talk.kind == "flow":
         return head | {name: value for name, value in figures.items() if name not in {"from", "to"}}
@@ -170,7 +171,7 @@ def _number(call: Call, name: str, default: float | None = None) -> float | None
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 10**9:
-        raise HttpError("BadRequest", f"{name} is {value!r}, accepted a number above 0")
+        raise HttpError("BadRequest", f"{name} is {value!r}, accepted a number above 0 and below 10^9")
     return float(value)
 
 
