@@ -24,8 +24,6 @@ from numba.core.pythonapi import NativeValue, unbox
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, infer_global
 
-_WORD_BYTES = 8
-
 
 class ColumnType(types.Type):
     """A one-dimensional contiguous array of numbers."""
