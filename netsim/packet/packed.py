@@ -88,24 +88,27 @@ def stretches(buffer: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -
     return every[starts].view(np.uint8).reshape(len(starts), size)
 
 
-def heads(
-    buffer: NDArray[np.uint8], starts: NDArray[np.int64], held: NDArray[np.int64], size: int
-) -> NDArray[np.uint8]:
-    """The first `size` bytes from each start, zeros behind those `held` there: uint8[n, size].
+def heads(buffer: NDArray[np.uint8], starts: NDArray[np.int64], size: int) -> NDArray[np.uint8]:
+    """The first `size` bytes from each start: uint8[n, size].
 
-    Unlike a stretch, a head may reach beyond the buffer, whose end no start passes.
+    Unlike a stretch, a head may reach beyond the buffer, whose end no start passes: zeros are there.
     """
     late = starts + size > len(buffer)
-    if late.any():
-        base = max(0, len(buffer) - size)
-        end = np.append(buffer[base:], np.zeros(size, np.uint8))
-        found = np.empty((len(starts), size), np.uint8)
-        found[late] = stretches(end, starts[late] - base, size)
-        found[~late] = stretches(buffer, starts[~late], size)
-    else:
-        found = stretches(buffer, starts, size)
+    if not late.any():
+        return stretches(buffer, starts, size)
+    base = max(0, len(buffer) - size)
+    end = np.append(buffer[base:], np.zeros(size, np.uint8))
+    found = np.empty((len(starts), size), np.uint8)
+    found[late] = stretches(end, starts[late] - base, size)
+    found[~late] = stretches(buffer, starts[~late], size)
+    return found
+
+
+def only_held(first_bytes: NDArray[np.uint8], held: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Heads with zeros behind the bytes `held` of each; changed in place."""
+    size = first_bytes.shape[1]
     short = np.flatnonzero(held < size)
     if len(short):
         masks = np.tri(size, size, -1, np.uint8) * np.uint8(0xFF)  # row k keeps k bytes
-        found[short] &= masks[held[short]]
-    return found
+        first_bytes[short] &= masks[held[short]]
+    return first_bytes

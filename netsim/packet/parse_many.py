@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from netsim.dataplane.batch import DF, MF, PROTO_ICMP, PROTO_TCP, PROTO_UDP, SYN, PacketBatch
 from netsim.dataplane.disposition import Disposition
 from netsim.packet.checksum import fold
-from netsim.packet.packed import PackedPackets, heads
+from netsim.packet.packed import PackedPackets, heads, only_held
 from netsim.packet.parse import (
     ECHO_REPLY,
     ECHO_REQUEST,
@@ -68,14 +68,14 @@ class _Block:
 
     def __init__(self, packets: PackedPackets, rows: slice) -> None:
         self.lengths = packets.lengths[rows]
-        self.held = packets.buffer, packets.offsets[rows], packets.captured[rows]
-        self.heads = heads(*self.held, HEAD_BYTES)
+        self.buffer, self.offsets, self.captured = packets.buffer, packets.offsets[rows], packets.captured[rows]
+        self.heads = only_held(heads(self.buffer, self.offsets, HEAD_BYTES), self.captured)
         self.head_words = self.heads.view(">u2")
 
     @cached_property
     def deep_heads(self) -> NDArray[np.uint8]:
         """As `heads`, and options too."""
-        return heads(*self.held, DEEP_HEAD_BYTES)
+        return only_held(heads(self.buffer, self.offsets, DEEP_HEAD_BYTES), self.captured)
 
     def byte(self, at: Ints | int, rows: Ints | slice = slice(None)) -> Ints:
         """The byte at position `at` of each packet (or of those at `rows`), int64."""

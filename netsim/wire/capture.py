@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
-from netsim.packet.packed import PackedPackets, heads
+from netsim.packet.packed import PackedPackets, heads, only_held
 from netsim.packet.parse import MAX_PACKET_BYTES, MIN_HEADER_BYTES
 from netsim.wire.link_type import HEAD_BYTES, LINK_TYPES, network_offsets
 
 Ints = NDArray[np.int64]
 Bytes = bytes | memoryview
 
-BLOCK = 1 << 14
+BLOCK = 1 << 12
 """Frames looked at in one go: what is made on the way stays in the cache's reach."""
 
 
@@ -54,40 +54,54 @@ class Frames(NamedTuple):
     on_wire: Ints
 
 
-def packets_of(buffer: NDArray[np.uint8], frames: Frames) -> tuple[PackedPackets, NDArray[np.bool_]]:
-    """The IP packets in the frames of a file, and which of them were cut; see `Capture`."""
-    n = len(frames.starts)
-    offsets, captured, lengths = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    cut = np.empty(n, np.bool_)
-    for start in range(0, n, BLOCK):
+class Found:
+    """The packets of n frames, block by block."""
+
+    def __init__(self, n: int) -> None:
+        self.offsets, self.captured, self.lengths = (np.empty(n, np.int64) for _ in range(3))
+        self.cut = np.empty(n, np.bool_)
+
+    def put(self, rows: slice, frames: Frames, first_bytes: NDArray[np.uint8]) -> None:
+        """Find the packets in some frames, given `HEAD_BYTES` of each, zeros behind those held; see `Capture`."""
+        link_bytes = _link_bytes(frames, first_bytes)
+        is_ip = link_bytes >= 0
+        link_bytes = np.maximum(link_bytes, 0)
+        captured = np.where(is_ip, frames.held - link_bytes, 0)
+        # Some writers leave the original length at zero or too small; then nothing was cut. A broken
+        # file may say anything, but no IP packet is larger than 65535 bytes.
+        lengths = np.maximum(np.minimum(frames.on_wire - link_bytes, MAX_PACKET_BYTES), captured)
+        self.cut[rows] = is_ip & (lengths > captured)
+        # Without a whole IP header there is no telling what the rest was: the packet is what is there.
+        says = (first_bytes[np.arange(len(link_bytes)), link_bytes] & np.uint8(0xF)).astype(np.int64) * 4
+        has_header = np.maximum(says, MIN_HEADER_BYTES) <= captured
+        self.lengths[rows] = np.where(is_ip, np.where(has_header, lengths, captured), -1)
+        self.offsets[rows], self.captured[rows] = frames.starts + link_bytes, captured
+
+    def packets(self, buffer: NDArray[np.uint8]) -> PackedPackets:
+        """All of them."""
+        return PackedPackets(buffer, self.offsets, self.captured, self.lengths)
+
+
+def packets_of(buffer: NDArray[np.uint8], frames: Frames) -> Found:
+    """The IP packets in the frames of a file."""
+    found = Found(len(frames.starts))
+    for start in range(0, len(frames.starts), BLOCK):
         rows = slice(start, start + BLOCK)
-        columns = _packets_of_block(buffer, Frames(*(column[rows] for column in frames)))
-        offsets[rows], captured[rows], lengths[rows], cut[rows] = columns
-    return PackedPackets(buffer, offsets, captured, lengths), cut
+        some = Frames(*(column[rows] for column in frames))
+        found.put(rows, some, only_held(heads(buffer, some.starts, HEAD_BYTES), some.held))
+    return found
 
 
-def _packets_of_block(buffer: NDArray[np.uint8], frames: Frames) -> tuple[Ints, Ints, Ints, NDArray[np.bool_]]:
-    """(offsets, captured, lengths, cut) of the packets of some frames."""
-    first_bytes = heads(buffer, frames.starts, frames.held, HEAD_BYTES)
-    link_bytes = np.full(len(frames.starts), -1, np.int64)
+def _link_bytes(frames: Frames, first_bytes: NDArray[np.uint8]) -> Ints:
+    """`network_offsets` of frames of any link layers."""
+    first = int(frames.link_types[0])
+    if (frames.link_types == first).all():
+        return network_offsets(first, first_bytes, frames.held)
+    link_bytes = np.empty(len(frames.starts), np.int64)
     for link_type in np.unique(frames.link_types).tolist():
         mine = frames.link_types == link_type
-        if mine.all():
-            link_bytes = network_offsets(link_type, first_bytes, frames.held)
-        else:
-            link_bytes[mine] = network_offsets(link_type, first_bytes[mine], frames.held[mine])
-    is_ip = link_bytes >= 0
-    link_bytes = np.maximum(link_bytes, 0)
-    captured = np.where(is_ip, frames.held - link_bytes, 0)
-    # Some writers leave the original length at zero or too small; then nothing was cut. A broken
-    # file may say anything, but no IP packet is larger than 65535 bytes.
-    lengths = np.maximum(np.minimum(frames.on_wire - link_bytes, MAX_PACKET_BYTES), captured)
-    cut = is_ip & (lengths > captured)
-    # Without a whole IP header there is no telling what the rest was: the packet is what is there.
-    says = (first_bytes[np.arange(len(link_bytes)), link_bytes] & np.uint8(0xF)).astype(np.int64) * 4
-    has_header = np.maximum(says, MIN_HEADER_BYTES) <= captured
-    lengths = np.where(is_ip, np.where(has_header, lengths, captured), -1)
-    return frames.starts + link_bytes, captured, lengths, cut
+        link_bytes[mine] = network_offsets(link_type, first_bytes[mine], frames.held[mine])
+    return link_bytes
 
 
 def check_link_type(link_type: int, name: str, offset: int) -> None:

@@ -58,7 +58,10 @@ def network_offsets(link_type: int, heads: NDArray[np.uint8], held: Ints) -> Int
 
 def _behind_ethertype(heads: NDArray[np.uint8], held: Ints, at: int, header_bytes: int) -> Ints:
     kind = _word(heads, at)
-    start = np.where((kind == ETHERTYPE_IPV4) & (held >= header_bytes), header_bytes, -1)
+    is_ipv4 = kind == ETHERTYPE_IPV4
+    start = np.where(is_ipv4 & (held >= header_bytes), header_bytes, -1)
+    if is_ipv4.all():
+        return start
     tagged = np.flatnonzero(np.isin(kind, VLAN_TAGS))
     bound = header_bytes
     for _ in range(MAX_VLAN_TAGS):

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netsim.errors import CaptureError
-from netsim.packet.packed import stretches
+from netsim.packet.packed import heads, only_held
 from netsim.units import NS_PER_S, NS_PER_US
-from netsim.wire.capture import Bytes, Capture, Frames, check_link_type, packets_of
+from netsim.wire.capture import BLOCK, Bytes, Capture, Found, Frames, check_link_type
 from netsim.wire.chain import Link, walk
+from netsim.wire.link_type import HEAD_BYTES
 
 Ints = NDArray[np.int64]
 
@@ -34,12 +35,21 @@ def parse_pcap(data: Bytes, name: str) -> Capture:
         CaptureError: not a pcap file, a link layer without IP, or a file that breaks off.
     """
     byte_order, ns_per_tick, link_type = _file_header(data, name)
-    starts, words = _records(data, byte_order, name)
+    starts, end = walk(data, FILE_HEADER_BYTES, _LINK._replace(byte_order=byte_order))
     buffer = np.frombuffer(data, np.uint8)
-    seconds, ticks, held, on_wire = words[:, 0], words[:, 1], words[:, 2], words[:, 3]
-    frames = Frames(np.full(len(starts), link_type), starts + RECORD_HEADER_BYTES, held, on_wire)
-    packets, cut = packets_of(buffer, frames)
-    return Capture(name, link_type, seconds * NS_PER_S + ticks * ns_per_tick, packets, cut)
+    at_ns, found = np.empty(len(starts), np.int64), Found(len(starts))
+    for k in range(0, len(starts), BLOCK):
+        rows = slice(k, k + BLOCK)
+        # A record's header and the first bytes of its frame in one go: the file is larger than the cache.
+        both = heads(buffer, starts[rows], RECORD_HEADER_BYTES + HEAD_BYTES)
+        words = both[:, :RECORD_HEADER_BYTES].copy().view(f"{byte_order}u4").astype(np.int64)
+        seconds, ticks, held, on_wire = words.T
+        _check_lengths(held, starts[rows], k, name)
+        at_ns[rows] = seconds * NS_PER_S + ticks * ns_per_tick
+        frames = Frames(np.full(len(held), link_type), starts[rows] + RECORD_HEADER_BYTES, held, on_wire)
+        found.put(rows, frames, only_held(both[:, RECORD_HEADER_BYTES:], held))
+    _check_end(starts, end, len(data), name)
+    return Capture(name, link_type, at_ns, found.packets(buffer), found.cut)
 
 
 def _file_header(data: Bytes, name: str) -> tuple[str, int, int]:
@@ -60,23 +70,19 @@ def _file_header(data: Bytes, name: str) -> tuple[str, int, int]:
     return byte_order, 1 if magic == _MAGIC_NS else NS_PER_US, link_type
 
 
-def _records(data: Bytes, byte_order: str, name: str) -> tuple[Ints, Ints]:
-    """Where each record header starts, and the headers as int64[n, 4] of 32-bit words.
-
-    Walking checks nothing. Lengths only grow, so a wrong one can be found afterwards.
-    """
-    end = len(data)
-    found, at = walk(data, FILE_HEADER_BYTES, _LINK._replace(byte_order=byte_order))
-    words = stretches(np.frombuffer(data, np.uint8), found, RECORD_HEADER_BYTES).view(f"{byte_order}u4")
-    words = words.astype(np.int64)
-    too_long = np.flatnonzero(words[:, 2] > MAX_RECORD_BYTES)
+def _check_lengths(held: Ints, starts: Ints, before: int, name: str) -> None:
+    """Refuse a senseless length: walking checks nothing, but places only grow, so the first is where it went wrong."""
+    too_long = np.flatnonzero(held > MAX_RECORD_BYTES)
     if len(too_long):
         i = int(too_long[0])
-        message = f"record {i + 1} claims {words[i, 2]} captured bytes, at most {MAX_RECORD_BYTES} make sense"
-        raise CaptureError(name, int(found[i]) + 8, message)
+        message = f"record {before + i + 1} claims {held[i]} captured bytes, at most {MAX_RECORD_BYTES} make sense"
+        raise CaptureError(name, int(starts[i]) + 8, message)
+
+
+def _check_end(starts: Ints, at: int, end: int, name: str) -> None:
+    """Refuse a file that does not end where its last record does."""
     if at > end:
-        message = f"record {len(found)} breaks off, its last {at - end} bytes are missing"
-        raise CaptureError(name, int(found[-1]), message)
+        message = f"record {len(starts)} breaks off, its last {at - end} bytes are missing"
+        raise CaptureError(name, int(starts[-1]), message)
     if at < end:
-        raise CaptureError(name, at, f"record {len(found) + 1} breaks off inside its header")
-    return found, words
+        raise CaptureError(name, at, f"record {len(starts) + 1} breaks off inside its header")

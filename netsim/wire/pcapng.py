@@ -84,9 +84,9 @@ def parse_pcapng(data: Bytes, name: str) -> Capture:
         sections.append(section)
     at_ns = np.concatenate([section.at_ns for section in sections])
     frames = Frames(*(np.concatenate(columns) for columns in zip(*(s.frames for s in sections), strict=True)))
-    packets, cut = packets_of(buffer, frames)
+    found = packets_of(buffer, frames)
     link_type = int(frames.link_types[0]) if len(frames.link_types) else 0
-    return Capture(name, link_type, _filled_in(at_ns), packets, cut)
+    return Capture(name, link_type, _filled_in(at_ns), found.packets(buffer), found.cut)
 
 
 def _filled_in(at_ns: Ints) -> Ints:

@@ -15,6 +15,7 @@ from netsim.errors import CaptureError
 from netsim.packet.flow_packets import FlowPackets
 from netsim.packet.parse import parse_ip
 from netsim.packet.parse_many import parse_many
+from netsim.wire import capture_file
 from netsim.wire.capture_file import parse_capture, read_capture
 from tests.wire.capture_files import ethernet, file_header, record
 
@@ -146,6 +147,21 @@ def test_gzip_is_read_transparently(tmp_path: Path) -> None:
     path = tmp_path / "a.pcap.gz"
     path.write_bytes(gzip.compress(file_header() + record(ethernet(PACKET))))
     assert list(read_capture(path).packets) == [PACKET]
+
+
+def test_a_mapped_file_is_read_as_any_other_and_outlives_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.pcap"
+    path.write_bytes(file_header() + record(ethernet(PACKET)) * 3)
+    read = read_capture(path)
+    monkeypatch.setattr(capture_file, "MAP_FROM_BYTES", 1)
+    mapped = read_capture(path)
+    path.unlink()
+    assert list(mapped.packets) == list(read.packets) == [PACKET] * 3
+    path.write_bytes(b"")
+    with pytest.raises(CaptureError, match="ends inside its header"):
+        read_capture(path)
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "empty"])
