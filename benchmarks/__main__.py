@@ -42,7 +42,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, three rounds: a look, not a result")
     parser.add_argument("--long", action="store_true", help="the largest sizes of the growth rows too")
     parser.add_argument("--rounds", type=int)
-    parser.add_argument("--threads", type=int, default=1, help="of netsim, where it can use them")
+    parser.add_argument(
+        "--threads", type=int, default=2, help="of netsim in the mesh (default: 2); chain and TCP have one"
+    )
     parser.add_argument("--compare", action="store_true", help=f"hold against {RESULTS} instead of writing it")
     parser.add_argument("--out", type=Path, default=HERE, help="the folder of the results")
     given = parser.parse_args()
