@@ -214,7 +214,7 @@ def standalone(run: Callable[[Plan], list[Row]], doc: str | None) -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, three rounds")
     parser.add_argument("--long", action="store_true", help="the largest sizes too")
     parser.add_argument("--rounds", type=int, help=f"how many (default {ROUNDS}, quick {QUICK_ROUNDS})")
-    parser.add_argument("--threads", type=int, default=1, help="of netsim, where it can use them")
+    parser.add_argument("--threads", type=int, default=2, help="of netsim in the mesh (default: 2)")
     parser.add_argument("--json", action="store_true", help="rows as JSON")
     given = parser.parse_args()
     rounds = given.rounds if given.rounds is not None else QUICK_ROUNDS if given.quick else ROUNDS
