@@ -2,8 +2,8 @@
 
 Packet time follows the wall: `speed` ns of packet time to each ns of wall time. A thread of its own moves
 it ahead in small steps; `call` runs a function on the emulator between two steps, first bringing it to the
-present, so that what is done now happens now. Callers go before the next step: a network with more
-traffic than the machine can move falls behind the wall (`lag_ns`), requests don't wait longer for it.
+present where that is cheap, so that what is done now happens now. A network with more traffic than the machine
+can move falls behind the wall (`lag_ns`); requests and packets then take turns of the same length.
 
 The control clock follows packet time, and may be moved ahead alone (`advance_control_clock`).
 """
@@ -24,15 +24,18 @@ from netsim.units import NS_PER_MS, NS_PER_S
 R = TypeVar("R")
 
 STEP_NS = 20 * NS_PER_MS
-"""Longest stretch of packet time moved at once; how long depends on the traffic in it."""
+"""Longest stretch of packet time moved at once; it is shorter when that takes long."""
+STEP_WALL_NS = 10 * NS_PER_MS
+"""About as long should a step take at most: so long requests wait."""
+LEAST_STEP_NS = NS_PER_MS
 IDLE_S = 0.01
 """How often a running network is brought up to the wall when nobody asks, at most."""
 YIELD_S = 0.001
-"""How long the thread that moves time lets callers go first, again and again while there are some."""
+"""The least time that is left to callers between two steps, while there are some."""
 FRESH_NS = 5 * NS_PER_MS
-"""Least wall time for which the present is taken as it was found last: finding it costs more than most calls."""
+"""Least wall time for which a call takes the present as it was found last: finding it costs more than most calls."""
 FRESH_SHARE = 20
-"""How many times as long as it took to find it, but no longer than a step."""
+"""How many times as long as it took to find it."""
 MAX_SPEED = 1_000_000.0
 
 
@@ -66,7 +69,8 @@ class RealTime:
         self._callers: deque[None] = deque()  # how many want the emulator: appending and popping need no lock
         self._is_stopped = threading.Event()
         self._caught_up_wall_ns = 0
-        self._fresh_ns = FRESH_NS
+        self._step_ns = STEP_NS
+        self._took_ns = 0
         self._speed = 0.0
         self._base_packet_ns = emulator.now_ns
         self._base_wall_ns = wall()
@@ -126,7 +130,7 @@ class RealTime:
             UsageError: not 0..1,000,000.
         """
         with self._held():
-            self._catch_up(STEP_NS)
+            self._catch_up()
             self._set_speed(speed)
 
     def step(self, delta_ns: int) -> None:
@@ -167,12 +171,13 @@ class RealTime:
         try:
             while not self._is_stopped.is_set():
                 is_behind = self._due_ns() - self._emulator.now_ns >= STEP_NS
-                if self._callers or not is_behind:
-                    # Callers move time too: giving them the way does not stop it.
-                    self._is_stopped.wait(YIELD_S if is_behind else max(IDLE_S, self._fresh_ns / NS_PER_S))
-                if not self._callers and (is_behind or not self._is_fresh()):
+                if not is_behind:
+                    self._is_stopped.wait(max(IDLE_S, min(self._fresh_ns, STEP_NS) / NS_PER_S))
+                elif self._callers:
+                    self._is_stopped.wait(max(YIELD_S, self._took_ns / NS_PER_S))
+                if is_behind or not self._is_fresh():
                     with self._lock:
-                        self._catch_up(STEP_NS)
+                        self._catch_up()
         except BaseException as failure:
             self._failure = failure
             raise
@@ -196,21 +201,29 @@ class RealTime:
         """Where packet time should be."""
         return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
 
+    @property
+    def _fresh_ns(self) -> int:
+        return max(FRESH_NS, FRESH_SHARE * self._took_ns)
+
     def _is_fresh(self) -> bool:
         return self._wall() - self._caught_up_wall_ns < self._fresh_ns
 
     def _freshen(self) -> None:
         # Only one step at a time: far behind the wall, now is where packets are.
         if not self._is_fresh():
-            self._catch_up(STEP_NS)
+            self._catch_up()
 
-    def _catch_up(self, most_ns: int) -> None:
+    def _catch_up(self) -> None:
         began_ns = self._caught_up_wall_ns = self._wall()
         now_ns = self._emulator.now_ns
-        due_ns = min(self._due_ns(), now_ns + most_ns)
+        due_ns = min(self._due_ns(), now_ns + self._step_ns)
         if due_ns > now_ns:
             self._emulator.advance(due_ns)
-        self._fresh_ns = min(max(FRESH_NS, FRESH_SHARE * (self._wall() - began_ns)), STEP_NS)
+        self._took_ns = self._wall() - began_ns
+        if self._took_ns > STEP_WALL_NS:
+            self._step_ns = max(LEAST_STEP_NS, (due_ns - now_ns) * STEP_WALL_NS // self._took_ns)
+        else:
+            self._step_ns = min(STEP_NS, 2 * self._step_ns)
 
     def _rebase(self) -> None:
         self._base_packet_ns = self._emulator.now_ns

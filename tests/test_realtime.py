@@ -10,7 +10,7 @@ import pytest
 
 from netsim.controlplane import edit
 from netsim.controlplane.inventory import Inventory
-from netsim.emulator import Emulator
+from netsim.emulator import Emulator, Progress
 from netsim.errors import UsageError
 from netsim.realtime import FRESH_NS, STEP_NS, RealTime
 from netsim.traffic.flow import FlowSpec
@@ -114,6 +114,39 @@ def test_an_exception_comes_through_and_nothing_is_left_locked() -> None:
     with pytest.raises(ZeroDivisionError):
         real.call(lambda _: 1 // 0)
     assert real.call(lambda e: e.now_ns) == 0
+
+
+class Slow(Emulator):
+    """More traffic than the machine can move: packets take three times as long as they should."""
+
+    def advance(self, until_ns: int, progress: Progress | None = None) -> None:
+        time.sleep(3 * (until_ns - self.now_ns) / NS_PER_S)
+        super().advance(until_ns, progress)
+
+
+@pytest.mark.slow
+def test_requests_and_packets_take_turns_when_there_are_too_many_of_both() -> None:
+    real = RealTime(Slow(Inventory()))
+    real.start()
+    time.sleep(0.3)
+    counts = [0] * 4
+
+    def ask(number: int) -> None:
+        while time.monotonic() < deadline:
+            real.call(lambda e: e.now_ns)
+            counts[number] += 1
+            time.sleep(0.001)
+
+    before_ns, deadline = real.call(lambda e: e.now_ns), time.monotonic() + 2
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    real.stop()
+    assert min(counts) > 50
+    assert real.call(lambda e: e.now_ns) - before_ns > NS_PER_S // 10
+    assert real.lag_ns > 0
 
 
 def test_threads_change_a_running_network_and_no_packet_is_lost() -> None:
