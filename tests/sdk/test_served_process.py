@@ -20,7 +20,7 @@ from netsim.errors import RefusedError
 from netsim.store.check import check_database
 from netsim.units import NS_PER_DAY
 from tests.cli_process import RunCli
-from tests.sdk.served import Served, serving
+from tests.sdk.served import PATIENCE_S, Served, serving
 
 POSTPAID = peerconn_model.Billing("Postpaid")
 PREPAID = peerconn_model.Billing("Prepaid", 1)
@@ -99,7 +99,7 @@ def test_a_file_of_a_newer_schema_is_refused_in_a_line_and_left_alone(
     with closing(sqlite3.connect(tmp_path / name)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     before = (tmp_path / name).read_bytes()
-    result = run_cli("serve", "--port", "0", "--db", tmp_path / "cloud.db")
+    result = run_cli("serve", "--port", "0", "--db", tmp_path / "cloud.db", timeout_s=PATIENCE_S)
     assert result.code == 5 and result.stdout == "", result
     assert len(result.stderr.splitlines()) == 1 and "schema 99" in result.stderr, result
     assert (tmp_path / name).read_bytes() == before
