@@ -37,7 +37,8 @@ def cells(row: Row) -> list[str]:
     sign = "≥" if row.ratio is not None or row.absent or row.value is row.exponent is None else "≤"
     target = "–" if row.target is None else f"{sign} {row.target:g}"
     met = {None: "", True: "met", False: "MISSED"}[row.meets_target]
-    unit = row.unit or ("exponent" if row.exponent is not None else "")
+    # Of growth the exponent is shown, whose points have the unit.
+    unit = "exponent" if row.exponent is not None else row.unit
     return [row.question, row.peer or "–", f"{ours} {unit}".strip(), theirs, ratio, target, met]
 
 
