@@ -30,8 +30,6 @@ from tests.cli_process import ROOT
 
 IS_LONG = os.environ.get("NETSIM_LONG") == "1"
 CYCLES = 300 if IS_LONG else 30
-LEAST_CYCLES = 8
-MOST_S = 3600.0 if IS_LONG else 75.0
 ACCOUNTS = ("anna", "ben", "cleo", "dora")
 WRITERS = 8
 VPCS_PER_REGION = CONNECTIONS_PER_ACCOUNT = 10
@@ -164,9 +162,7 @@ def test_a_killed_server_has_lost_nothing_that_it_answered(tmp_path: Path) -> No
     )
     writers = [Writer(number) for number in range(WRITERS)]
     chance = random.Random(8)
-    began = time.monotonic()
-    cycles = 0
-    while cycles < CYCLES and (cycles < LEAST_CYCLES or time.monotonic() - began < MOST_S):
+    for _ in range(CYCLES):
         with serving(tmp_path) as (process, url):
             check_what_was_told(writers, url)
             threads = [threading.Thread(target=writer.run, args=(url,)) for writer in writers]
@@ -178,9 +174,8 @@ def test_a_killed_server_has_lost_nothing_that_it_answered(tmp_path: Path) -> No
                 thread.join()
         assert check_database(tmp_path / "cloud.db") == []
         check_that_changes_are_whole(tmp_path / "cloud.db")
-        cycles += 1
     with serving(tmp_path) as (_, url):
         check_what_was_told(writers, url)
     total = sum(writer.acknowledged for writer in writers)
-    sys.stdout.write(f"{cycles} kills, {total} changes answered\n")
-    assert total > 10 * cycles
+    sys.stdout.write(f"{CYCLES} kills, {total} changes answered\n")
+    assert total > 10 * CYCLES
