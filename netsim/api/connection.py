@@ -25,6 +25,8 @@ from netsim.api.json_codec import dump
 
 MAX_WAITING = 64
 """Requests that one connection may send ahead of their answers."""
+LAST_S = 0.3
+"""How long a connection of a server that stops may still bring a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class PatientFlow(FlowControl):
 class Connection(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 protocol with a limit of connections, and of the time a request or an answer may take."""
 
-    _is_head = _is_refused = False
+    _is_head = _is_refused = _is_stopping = False
     _head_bytes = 0
     _reason = ""
     _answered: Any = None
@@ -122,6 +124,8 @@ class Connection(HttpToolsProtocol):
             self._refuse(f"more than {MAX_WAITING} requests wait on one connection")
         self._is_head = False
         super().on_headers_complete()
+        if self._is_stopping:
+            self.cycle.keep_alive = False
         self._request_due = self.loop.time() + self._limits.body_s
 
     def _refuse(self, reason: str) -> NoReturn:
@@ -179,8 +183,15 @@ class Connection(HttpToolsProtocol):
         self._answer_due = self.loop.time() + self._limits.write_s
 
     def shutdown(self) -> None:
-        """The server stops."""
+        """The server stops: what is on its way is answered, and says that it was the last."""
+        self._is_stopping = True
         if self._is_refused:
             self.transport.close()
+        elif self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LAST_S, self._close_if_idle)
         else:
-            super().shutdown()
+            self.cycle.keep_alive = False
+
+    def _close_if_idle(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.close()

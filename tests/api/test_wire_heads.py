@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -131,6 +132,19 @@ def test_an_answer_on_a_kept_connection_does_not_wait_for_an_acknowledgement(clo
             assert wire.send(request("GET", "/v1/vpc")).answer().status == 200
             waits.append(time.monotonic() - start)
     assert sorted(waits)[len(waits) // 2] < 0.03
+
+
+@pytest.mark.slow
+def test_a_server_that_stops_answers_and_says_that_it_was_the_last(tmp_path: Path) -> None:
+    served = Cloud(tmp_path / "cloud.db")
+    with RawWire(served) as wire, RawWire(served) as fresh:
+        served.server.stop()
+        answer = wire.send(request("GET", "/v1/vpc")).answer()
+        while "connection" not in answer.headers:
+            answer = wire.send(request("GET", "/v1/vpc")).answer()
+        assert answer.status == 200 and answer.headers["connection"] == "close" and wire.is_closed()
+        assert fresh.send(request("GET", "/v1/vpc")).answer().headers["connection"] == "close"
+    served.close()
 
 
 def test_a_head_answer_has_no_body(cloud: Cloud) -> None:
