@@ -168,33 +168,34 @@ class RingTable:
     def push_arrivals(self, q: int, at_ns: Ints, rows: Ints | int) -> None:
         """Append ascending times (and the store rows they send, or one for all) to a source ring."""
         n = len(at_ns)
-        self._grow_arrivals(q, n)
-        ring = self.table[q]
-        base, capacity = int(ring[R_BASE]), int(ring[R_MASK]) + 1
-        first = int(ring[R_TAIL]) % capacity
+        ring = self.rings[q * RING_WORDS : (q + 1) * RING_WORDS]
+        words = ring.tolist()
+        if words[R_TAIL] - words[R_HEAD] + n > words[R_MASK] + 1:
+            self._grow_arrivals(ring, n)
+            words = ring.tolist()
+        base, capacity = words[R_BASE], words[R_MASK] + 1
+        first = words[R_TAIL] % capacity
         arrivals = self.arrivals.reshape(-1, ARRIVAL_WORDS)[base : base + capacity]
         n_first = min(n, capacity - first)
         # Up to the end of the block, then from its beginning on.
         for there, here in ((slice(first, first + n_first), slice(n_first)), (slice(n - n_first), slice(n_first, n))):
             arrivals[there, 0] = at_ns[here]
             arrivals[there, 1] = rows if isinstance(rows, int) else rows[here]
-        ring[R_TAIL] += n
-        ring[R_SEEN] = ring[R_TAIL]
+        ring[R_TAIL] = ring[R_SEEN] = words[R_TAIL] + n
 
     def last_arrival_ns(self, q: int) -> int:
         """The last time a source ring holds, 0 when it is empty."""
-        ring = self.table[q]
-        if ring[R_HEAD] == ring[R_TAIL]:
+        words = self.rings[q * RING_WORDS : (q + 1) * RING_WORDS].tolist()
+        if words[R_HEAD] == words[R_TAIL]:
             return 0
-        return int(self.arrivals[(ring[R_BASE] + (ring[R_TAIL] - 1 & ring[R_MASK])) * ARRIVAL_WORDS])
+        return int(self.arrivals[(words[R_BASE] + (words[R_TAIL] - 1 & words[R_MASK])) * ARRIVAL_WORDS])
 
     def drop_arrivals(self, q: int) -> None:
         """Forget what a source has not sent yet."""
         ring = self.table[q]
         ring[R_TAIL] = ring[R_SEEN] = ring[R_HEAD]
 
-    def _grow_arrivals(self, q: int, wanted: int) -> None:
-        ring = self.table[q]
+    def _grow_arrivals(self, ring: Ints, wanted: int) -> None:
         head, tail = int(ring[R_HEAD]), int(ring[R_TAIL])
         old_base, old_capacity = int(ring[R_BASE]), int(ring[R_MASK]) + 1
         capacity = old_capacity
