@@ -16,6 +16,7 @@ from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -54,8 +55,8 @@ class GuardedConfig(uvicorn.Config):
     limits = Limits()
 
 
-class HeadError(ValueError):
-    """A head that the parser takes and we don't; it is the parser's callbacks that raise it."""
+class HeadError(httptools.HttpParserError):
+    """A head that the parser takes and we don't; its callbacks raise it."""
 
 
 class PatientFlow(FlowControl):
