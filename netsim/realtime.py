@@ -24,7 +24,7 @@ from netsim.units import NS_PER_MS, NS_PER_S
 R = TypeVar("R")
 
 STEP_NS = 20 * NS_PER_MS
-"""Longest stretch of packet time moved at once; it is shorter when that takes long."""
+"""Longest stretch moved at once, of packet time or, where that runs faster, of wall time; shorter when it takes long."""
 STEP_WALL_NS = 10 * NS_PER_MS
 """About as long should a step take at most: so long requests wait."""
 LEAST_STEP_NS = NS_PER_MS
@@ -170,7 +170,7 @@ class RealTime:
     def _run(self) -> None:
         try:
             while not self._is_stopped.is_set():
-                is_behind = self._due_ns() - self._emulator.now_ns >= STEP_NS
+                is_behind = self._due_ns() - self._emulator.now_ns >= self._longest_step_ns
                 if not is_behind:
                     self._is_stopped.wait(max(IDLE_S, min(self._fresh_ns, STEP_NS) / NS_PER_S))
                 elif self._callers:
@@ -202,6 +202,10 @@ class RealTime:
         return self._base_packet_ns + int((self._wall() - self._base_wall_ns) * self._speed)
 
     @property
+    def _longest_step_ns(self) -> int:
+        return int(STEP_NS * max(1.0, self._speed))
+
+    @property
     def _fresh_ns(self) -> int:
         return max(FRESH_NS, FRESH_SHARE * self._took_ns)
 
@@ -223,7 +227,7 @@ class RealTime:
         if self._took_ns > STEP_WALL_NS:
             self._step_ns = max(LEAST_STEP_NS, (due_ns - now_ns) * STEP_WALL_NS // self._took_ns)
         else:
-            self._step_ns = min(STEP_NS, 2 * self._step_ns)
+            self._step_ns = min(self._longest_step_ns, 2 * self._step_ns)
 
     def _rebase(self) -> None:
         self._base_packet_ns = self._emulator.now_ns

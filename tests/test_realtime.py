@@ -60,6 +60,16 @@ def test_packet_time_follows_the_wall() -> None:
     assert real.call(lambda e: e.now_ns) == 25 * NS_PER_MS
 
 
+def test_time_that_runs_fast_is_kept_up_with() -> None:
+    wall = Wall()
+    real = RealTime(emulator(), speed=60.0, wall=wall)
+    real.call(start_flow)
+    for _ in range(40):
+        wall.now_ns += FRESH_NS + NS_PER_MS
+        real.call(lambda e: e.now_ns)
+    assert real.lag_ns == 0
+
+
 def test_both_clocks_move_together_and_the_control_clock_alone() -> None:
     wall = Wall()
     real = RealTime(emulator(), wall=wall)

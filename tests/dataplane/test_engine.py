@@ -301,3 +301,18 @@ def test_send_times_that_do_not_ascend_are_refused() -> None:
     for times in ([8], [12, 11]):
         with pytest.raises(ClockError, match="ascend"):
             engine.feed(flow, np.array(times, np.int64))
+
+
+def test_time_passes_without_a_kernel_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = random_experiment(4)
+    engine = engine_of(experiment)
+    engine.advance(experiment.end_ns)
+    while engine.next_event_ns() is not None:
+        engine.advance(engine.now_ns + 10**9)
+    before = [column.tolist() for column in engine.counters()], engine.totals().by_disposition.tolist()
+    assert before[0][0] == before[0][4]  # all that left has arrived
+    calls = []
+    monkeypatch.setattr(engine._shares, "run", lambda *_, **__: calls.append(1))
+    engine.advance(engine.now_ns + 10**12)
+    assert not calls and engine.next_event_ns() is None
+    assert before == ([column.tolist() for column in engine.counters()], engine.totals().by_disposition.tolist())
