@@ -24,7 +24,7 @@ from netsim.units import NS_PER_MS, NS_PER_S
 R = TypeVar("R")
 
 STEP_NS = 20 * NS_PER_MS
-"""Longest stretch moved at once, of packet time or, where that runs faster, of wall time; shorter when it takes long."""
+"""Longest stretch moved at once, of packet time or, where that runs faster, of wall time; less when it takes long."""
 STEP_WALL_NS = 10 * NS_PER_MS
 """About as long should a step take at most: so long requests wait."""
 LEAST_STEP_NS = NS_PER_MS

@@ -22,6 +22,7 @@ from netsim.dataplane.state import (
     C_NIC_QUEUE_NS,
     F_DST_INST,
     F_FROM_STORE,
+    F_INST,
     F_PAYLOAD,
     FLOW_WORDS,
     INST_STATE_WORDS,
@@ -168,6 +169,8 @@ def measure_datagram(st: Any, row: Any, i: int, payload_bytes: int, now_ns: int)
     m = flow * MEASURE_WORDS
     transit = now_ns - row[SENT]
     if row[ROLE] == REPLY:
+        if st.flow[f + F_INST] != i:
+            return  # an answer to an address that was not the sender's own
         st.measure[m + M_REPLIES] += 1
         st.measure[m + M_RTT_SUM_NS] += transit
         if st.measure[m + M_REPLIES] == 1 or transit < st.measure[m + M_RTT_MIN_NS]:
@@ -176,7 +179,7 @@ def measure_datagram(st: Any, row: Any, i: int, payload_bytes: int, now_ns: int)
             st.measure[m + M_RTT_MAX_NS] = transit
         return
     if row[ROLE] != ORIGINAL:
-        st.measure[m + M_ERRORS] += 1
+        add_shared(st.measure, m + M_ERRORS, 1)  # both ends of a conversation may be told
         return
     if st.flow[f + F_DST_INST] != i:
         return

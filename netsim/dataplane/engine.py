@@ -177,6 +177,7 @@ class Engine:
         self.now_ns = until_ns
 
     def _run(self, until_ns: int) -> None:
+        self._resume()
         while True:
             self.memory.set_all(state.C_HOST_CALLS, self.on_host_call is not None)
             statuses = self._shares.run(
@@ -188,6 +189,14 @@ class Engine:
             for share, status in enumerate(statuses):
                 self._make_room(share, status)
         self._drain_journal()
+
+    def _resume(self) -> None:
+        """Do what a call asked for that was broken off (Ctrl-C, a host call that failed) before it was done."""
+        for hands in self.memory.hands:
+            if hands.control[state.C_HOST_NODE] >= 0:
+                self._call_host(hands)
+        if any(hands.control[state.C_CURSOR] >= 0 for hands in self.memory.hands):
+            self.memory.rings.grow_short()
 
     def _is_idle(self, until_ns: int) -> bool:
         """Whether nothing happens before `until_ns`, and nothing that departs by then is to be counted."""
@@ -292,14 +301,11 @@ class Engine:
     def counters(self) -> LinkCounters:
         """Cumulative counters of all link directions, as of now."""
         table = self.memory.link.reshape(-1, drop_tail.STATE_WORDS)
-        return LinkCounters(
-            table[:, drop_tail.S_EGRESS_BYTES].copy(),
-            table[:, drop_tail.S_EGRESS_PACKETS].copy(),
-            table[:, drop_tail.S_DROPPED_BYTES].copy(),
-            table[:, drop_tail.S_DROPPED_PACKETS].copy(),
-            table[:, drop_tail.S_INGRESS_BYTES].copy(),
-            table[:, drop_tail.S_INGRESS_PACKETS].copy(),
-        )
+        words = (
+            drop_tail.S_EGRESS_BYTES, drop_tail.S_EGRESS_PACKETS, drop_tail.S_DROPPED_BYTES,
+            drop_tail.S_DROPPED_PACKETS, drop_tail.S_INGRESS_BYTES, drop_tail.S_INGRESS_PACKETS,
+        )  # fmt: skip
+        return LinkCounters(*(table[:, word].copy() for word in words))
 
     def totals(self) -> Totals:
         """All packets accounted for; `in_flight` is counted in the rings, not derived."""

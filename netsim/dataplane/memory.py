@@ -99,7 +99,7 @@ class Memory:
         """Give a thread chunks to give to its rings, when it has no more."""
         hands = self.hands[share]
         if hands.control[state.C_STOCK] == 0:
-            hands.stock = self.rings.stock()
+            hands.stock = self.rings.stock(len(self.hands))
             hands.control[state.C_STOCK] = len(hands.stock)
 
     def set_all(self, word: int, value: int) -> None:

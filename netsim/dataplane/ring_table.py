@@ -36,7 +36,7 @@ ARRIVAL_WORDS = 2
 FIRST_ARRIVALS = 4
 LEAST_STOCK = 64
 STOCK_SHARE = 16
-"""Chunks in stock, at most: one in so many of those in use."""
+"""Chunks in stock of all threads together, about: one in so many of those in use."""
 
 
 class RingTable:
@@ -130,9 +130,9 @@ class RingTable:
         for q in np.flatnonzero((free < LEAST_FREE) & (table[:, R_KIND] != SOURCE)).tolist():
             self.grow(q, 0)
 
-    def stock(self) -> Ints:
-        """Some chunks for kernels to give to rings, int64[k]."""
-        n = max(LEAST_STOCK, self._chunks_used // STOCK_SHARE)
+    def stock(self, threads: int = 1) -> Ints:
+        """Some chunks for one of so many threads to give to rings, int64[k]."""
+        n = max(LEAST_STOCK, self._chunks_used // (STOCK_SHARE * threads))
         return self._reserve_chunks(n) + np.arange(n)[::-1]
 
     def waiting(self) -> Ints:
@@ -155,12 +155,13 @@ class RingTable:
     def _reserve_chunks(self, n: int) -> int:
         """`n` chunks in a row that nobody has; the first."""
         first = self._chunks_used
-        self._chunks_used += n
-        if self._chunks_used > len(self.chunks):
-            # In place where the system can: packets in flight are most of the memory of a busy network.
-            chunks = max(self._chunks_used, len(self.chunks) * 17 // 16)
-            self.chunks.resize(chunks, refcheck=False)
+        if first + n > len(self.chunks):
+            # In place where the system can: packets in flight are most of the memory of a busy network. The pool
+            # first: should there be no memory for it, nothing says that there is.
+            chunks = max(first + n, len(self.chunks) * 17 // 16)
             self.pool.resize(chunks * CHUNK * WORDS, refcheck=False)
+            self.chunks.resize(chunks, refcheck=False)
+        self._chunks_used += n
         return first
 
     # -- sources --------------------------------------------------------------------------
@@ -214,8 +215,8 @@ class RingTable:
 
     def _reserve_arrivals(self, slots: int) -> int:
         base = self._arrivals_used
-        self._arrivals_used += slots
-        if self._arrivals_used * ARRIVAL_WORDS > len(self.arrivals):
-            larger = max(self._arrivals_used, len(self.arrivals) // ARRIVAL_WORDS * 3 // 2)
+        if (base + slots) * ARRIVAL_WORDS > len(self.arrivals):
+            larger = max(base + slots, len(self.arrivals) // ARRIVAL_WORDS * 3 // 2)
             self.arrivals.resize(larger * ARRIVAL_WORDS, refcheck=False)
+        self._arrivals_used += slots
         return base

@@ -6,8 +6,10 @@ Compiled kernels let go of the interpreter; where they wait for each other they 
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any
 
@@ -31,6 +33,7 @@ class Shares:
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
+        self._workers = 0, 0
         self._done = 0, 0
         self._events_per_window = LEAST_EVENTS  # who does not know tries
         self.used = 1
@@ -42,6 +45,8 @@ class Shares:
         """What each share's call says. The number of threads changes between windows only."""
         if not any(hands.control[state.C_CURSOR] >= 0 for hands in memory.hands):
             self.used = min(threads, max(fib.n_nodes, 1)) if is_compiled and self._is_worth_it(memory) else 1
+            if not self._has_workers(self.used - 1):
+                self.used = 1
             memory.lend_hands(self.used)
         sync = cache_lines.zeros(sync_words(self.used))
         borders = memory.layout(fib.n_nodes).borders(self.used)
@@ -67,22 +72,48 @@ class Shares:
             self._events_per_window = events // windows
         return self._events_per_window >= LEAST_EVENTS and not _is_recorded(memory)
 
+    def _has_workers(self, n: int) -> bool:
+        """Whether so many threads beside this one are there, all of them started."""
+        if n == 0 or self._workers == (os.getpid(), n):
+            return True
+        self._pool = ThreadPoolExecutor(n, "netsim-engine")
+        all_here = threading.Barrier(n + 1)
+        try:
+            for _ in range(n):
+                self._pool.submit(all_here.wait)
+            all_here.wait()
+        except (RuntimeError, threading.BrokenBarrierError):  # the system has no more threads for us
+            all_here.abort()
+            return False
+        self._workers = os.getpid(), n  # threads don't follow into a forked process
+        return True
+
     def _together(self, run: Callable[..., int], calls: Sequence[tuple[Any, ...]], sync: Ints) -> list[int]:
         if len(calls) == 1:
             return [run(*calls[0])]
-        if self._pool is None or self._pool._max_workers < len(calls) - 1:  # noqa: SLF001 - its only record
-            self._pool = ThreadPoolExecutor(len(calls) - 1, "netsim-engine")
 
         def call(arguments: tuple[Any, ...]) -> int:
             try:
                 return run(*arguments)
             except BaseException:
-                sync[Y_ABORT] = sync[Y_STOP] = 1
+                _let_go(sync)
                 raise
 
-        others = [self._pool.submit(call, arguments) for arguments in calls[1:]]
-        first = call(calls[0])
-        return [first, *(other.result() for other in others)]
+        assert self._pool is not None
+        others: list[Future[int]] = []
+        try:
+            others.extend(self._pool.submit(call, arguments) for arguments in calls[1:])
+            return [call(calls[0]), *(other.result() for other in others)]
+        except BaseException:
+            _let_go(sync)
+            wait(others)  # nobody writes any more when the caller hears of it
+            raise
+
+
+def _let_go(sync: Ints) -> None:
+    """Let nobody wait for a thread that will not come."""
+    sync[Y_STOP] = 1
+    sync[Y_ABORT] = 1
 
 
 def _is_recorded(memory: Memory) -> bool:

@@ -37,7 +37,7 @@ from netsim.dataplane.state import (
 )
 from netsim.dataplane.tcp_timer import next_timer_ns
 from netsim.jit import kernel
-from netsim.jit.together import LINE_WORDS, Y_FIRST, Y_STOP, add_shared, meet
+from netsim.jit.together import LINE_WORDS, Y_ABORT, Y_FIRST, Y_STOP, add_shared, meet
 
 __all__ = ["DONE", "NEED_ENDS", "NEED_HOST", "NEED_JOURNAL", "NEED_RINGS", "NEED_ROOM", "PAUSED", "run_until"]
 
@@ -54,13 +54,16 @@ def run_until(
     The nodes `first_node` to `end_node` - 1 are this call's, share number `share`; the other shares run at the same
     time in other threads, with their own control, hands and agenda, and the same `sync` (int64[sync_words(shares)]).
     All meet before a window, to agree where it ends, and after it; when one needs something all return,
-    the others with PAUSED, and all are called again.
+    the others with PAUSED, and all are called again. So they are when a call failed before it began: the others
+    return from the meeting in which they miss it, and what is called next goes on where each was.
     """
     ctl = st.control
     while True:
         if ctl[C_CURSOR] < 0:
             sync[Y_FIRST + share * LINE_WORDS] = next_of_nodes(st, first_node, end_node, until_ns)
             meet(sync, shares)
+            if sync[Y_ABORT] != 0:
+                return PAUSED
             first = until_ns
             for other in range(shares):
                 first = min(first, sync[Y_FIRST + other * LINE_WORDS])

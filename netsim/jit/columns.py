@@ -94,7 +94,8 @@ def _lend_record(value: Any) -> Lent:
 def _check(column: Any) -> None:
     assert isinstance(column, np.ndarray), f"kernels take arrays, not {type(column).__name__}"
     assert column.ndim == 1, f"kernels take arrays of one dimension, not {column.ndim}"
-    assert column.flags.c_contiguous, "kernels take contiguous arrays"
+    assert column.flags.c_contiguous and column.flags.aligned, "kernels take contiguous arrays"
+    assert column.dtype.kind in "iu", f"kernels take arrays of integers, not of {column.dtype}"
 
 
 def _column_type(dtype: Any) -> ColumnType:

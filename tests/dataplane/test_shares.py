@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -11,16 +14,20 @@ import pytest
 from netsim import jit
 from netsim.dataplane import cache_lines, shares
 from netsim.dataplane.engine import Engine
+from netsim.dataplane.memory import Memory
+from netsim.dataplane.ring_table import LEAST_STOCK, STOCK_SHARE
 from netsim.dataplane.shares import Shares
+from netsim.dataplane.state import M_REPLIES
 from netsim.jit import kernel
 from netsim.jit.together import LINE_WORDS, Y_FIRST, add_shared, meet, sync_words
-from tests.dataplane.experiment import Experiment, engine_of
+from tests.dataplane.experiment import Experiment, Traffic, engine_of, run_scalar
 from tests.dataplane.random_experiment import random_experiment
 from tests.dataplane.random_tcp import random_tcp
 from tests.dataplane.tcp_engine import tcp_rows
 from tests.dataplane.tcp_experiment import TcpExperiment
 from tests.dataplane.test_engine import cuts_of, everything
 from tests.dataplane.test_express import unwatched
+from tests.dataplane.two_vpcs import A1, B1, echo, two_vpcs
 
 pytestmark = pytest.mark.usefixtures("compiled_kernels")
 MEETINGS = 3000
@@ -109,14 +116,14 @@ def test_what_is_recorded_is_recorded_by_one_thread(used: set[int]) -> None:
 
 
 def test_threads_are_for_those_who_have_work(used: set[int]) -> None:
-    engine = engine_of(unwatched(1), is_compiled=True)
+    experiment = unwatched(1)
+    engine = engine_of(experiment, is_compiled=True)
     engine.threads = 2
-    engine.advance(10**6)
+    engine.advance((engine.next_event_ns() or 0) + 1)
     assert used == {2}  # nothing is known yet
-    engine.advance(10**8)
-    used.clear()
-    engine.advance(10**9)
-    assert used == {1}
+    for stop_ns in range(engine.now_ns, experiment.end_ns, experiment.end_ns // 20):
+        engine.advance(stop_ns)
+    assert used == {1, 2} and engine._shares.used == 1
 
 
 @pytest.mark.usefixtures("always")
@@ -159,12 +166,19 @@ def take_turns(sync: Any, words: Any, share: int, threads: int, times: int) -> i
     return missed
 
 
+def together(threads: int) -> Shares:
+    """Shares with workers that are there."""
+    made = Shares()
+    assert made._has_workers(threads - 1)
+    return made
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_what_was_written_before_a_meeting_is_read_after_it(threads: int) -> None:
     sync = cache_lines.zeros(sync_words(threads))
     words = cache_lines.zeros(threads * LINE_WORDS)
     calls = [(sync, words, share, threads, MEETINGS) for share in range(threads)]
-    assert Shares()._together(jit.compiled(take_turns), calls, sync) == [0] * threads
+    assert together(threads)._together(jit.compiled(take_turns), calls, sync) == [0] * threads
     assert sync[Y_FIRST] == threads * MEETINGS
 
 
@@ -181,7 +195,100 @@ def test_nobody_waits_for_one_that_failed() -> None:
         sync[:] = 0
         calls = [(share == broken, sync, words, share, 2, MEETINGS) for share in range(2)]
         with pytest.raises(MemoryError):
-            Shares()._together(run, calls, sync)
+            together(2)._together(run, calls, sync)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("broken", [0, 1])
+def test_a_run_that_was_broken_off_goes_on_where_it_was(broken: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C before a share's kernel began, again and again, caught by a notebook."""
+    real, n_interrupts = Shares._together, 0
+    for seed in range(12):
+        experiment = unwatched(seed)
+        alone = everything(experiment, [], is_compiled=True)
+        calls_until = [seed % 3]
+
+        def interrupted(self: Shares, run: Any, calls: Any, sync: Any, left: list[int] = calls_until) -> list[int]:
+            left[0] -= 1
+            if left[0] >= 0 or len(calls) == 1:
+                return real(self, run, calls, sync)
+            left[0] = 1
+
+            def fails(*arguments: Any) -> int:
+                if arguments[3] == broken:
+                    raise KeyboardInterrupt
+                return int(run(*arguments))
+
+            return real(self, fails, calls, sync)
+
+        monkeypatch.setattr(Shares, "_together", interrupted)
+        engine = engine_of(experiment, is_compiled=True)
+        engine.threads = 2
+        for stop_ns in experiment.stops([]):
+            while engine.now_ns < stop_ns:
+                try:
+                    engine.advance(stop_ns)
+                except KeyboardInterrupt:
+                    n_interrupts += 1
+            install_due(engine, experiment, stop_ns)
+        assert engine.measures().tolist() == alone["measures"]
+        assert [column.tolist() for column in engine.counters()] == alone["counters"]
+        monkeypatch.setattr(Shares, "_together", real)
+    assert n_interrupts > 5
+
+
+@pytest.mark.usefixtures("always")
+def test_a_system_that_has_no_more_threads_runs_with_one(monkeypatch: pytest.MonkeyPatch, used: set[int]) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def refuses_the_second(self: threading.Thread) -> None:
+        started.append(self)
+        if len(started) > 1:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", refuses_the_second)
+    experiment = unwatched(3)
+    shared = everything(experiment, [], is_compiled=True, threads=3)
+    assert used == {1} and shared == everything(experiment, [], is_compiled=True)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_makes_threads_of_its_own() -> None:
+    experiment = unwatched(5)
+    engine = engine_of(experiment, is_compiled=True)
+    engine.threads = 2
+    engine.advance(10**6)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        engine.advance(experiment.end_ns)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_many_threads_hold_no_more_chunks_in_stock_than_few() -> None:
+    for threads in (1, 20, 64):
+        memory = Memory(1, 1)
+        memory.add_nodes(2000)
+        before = memory.rings._chunks_used
+        memory.lend_hands(threads)
+        for share in range(threads):
+            memory.fill_stock(share)
+        assert memory.rings._chunks_used - before <= max(before // STOCK_SHARE, threads * LEAST_STOCK) * 1.1
+
+
+@pytest.mark.usefixtures("always")
+def test_answers_count_where_the_sender_is() -> None:
+    """Hand-made echo requests with a far address as source: the answers go there, and are nobody's."""
+    packets = [echo(watch=0), echo(watch=0, src=B1, dst=A1)]
+    traffic = Traffic(0, 1, None, [1000, 2000], rows=[0, 1])
+    experiment = Experiment(two_vpcs(), [traffic], 10**9, [(packet, 0, 0) for packet in packets])
+    results = [everything(experiment, [], is_compiled=True, threads=threads)["measures"][0] for threads in (1, 2)]
+    assert results[0] == results[1]
+    assert results[0][M_REPLIES] == run_scalar(experiment).measures[0][M_REPLIES] == 1
 
 
 def test_records_of_whole_lines_begin_at_a_line_however_they_grow() -> None:

@@ -251,7 +251,8 @@ class ScalarForward:
         packet, payload = got
         took_ns = self.now_ns - packet.sent_at
         if packet.role == REPLY:
-            flow.rtts.append(took_ns)
+            if flow.inst == inst:
+                flow.rtts.append(took_ns)
         elif packet.role != ORIGINAL:
             flow.errors += 1
         elif flow.dst_inst == inst:
