@@ -115,8 +115,17 @@ def merge(old: Path, new: dict[str, object], *, is_part: bool) -> dict[str, obje
         return new
     fresh = new["rows"]
     assert isinstance(fresh, list)
-    questions = {row["question"] for row in fresh}
-    return new | {"rows": [row for row in before["rows"] if row["question"] not in questions] + fresh}
+    by_question: dict[str, list[object]] = {}
+    for row in fresh:
+        by_question.setdefault(row["question"], []).append(row)
+    rows: list[object] = []
+    seen: set[str] = set()
+    for row in before["rows"]:
+        question = row["question"]
+        rows += [row] if question not in by_question else by_question[question] if question not in seen else []
+        seen.add(question)
+    rows += [row for question, new_rows in by_question.items() if question not in seen for row in new_rows]
+    return new | {"rows": rows}
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def ns3_side(packets: int) -> Side | AbsentError:
 def run(plan: Plan) -> list[Row]:
     """Rows against ns.py, ns-3 and the heap emulator."""
     load_kernels()
-    packets = plan.size(5_000, 200_000)
+    packets = plan.size(5_000, 500_000)
     mine, twin = ours(packets), heap(packets)
     assert mine.counts == twin.counts, f"netsim counts {mine.counts}, the heap emulator {twin.counts}"
     return compare(

@@ -75,13 +75,18 @@ def arrivals(n: int) -> tuple[Ints, Ints]:
     return np.cumsum(gaps), size
 
 
+def circle() -> Ints:
+    """A ring of chunks in order: where the one after each begins."""
+    return np.roll(np.arange(0, CAPACITY, CHUNK), -1)
+
+
 def run_ours(at_ns: Ints, size: Ints, departs: Ints) -> int:
     """A fresh link, all packets."""
     link, state, rings = np.zeros(LINK_WORDS, np.int64), np.zeros(STATE_WORDS, np.int64), np.zeros(RING_WORDS, np.int64)
     link[[K_ACTIVE, K_RATE_BPS, K_BURST_NANOBITS]] = 1, RATE_BPS, BURST_BYTES * NANOBITS_PER_BYTE
     link[[K_FULL_AFTER_NS, K_QUEUE_BYTES, K_DELAY_NS]] = fill_ns(RATE_BPS, BURST_BYTES), QUEUE_BYTES, DELAY_NS
     state[[S_TOKENS, S_RING]] = link[K_BURST_NANOBITS], 0
-    chunks = np.roll(np.arange(0, CAPACITY, CHUNK), -1)
+    chunks = circle()
     pool = np.zeros(CAPACITY * WORDS, np.int64)
     return int(jit.compiled(offer_all)(link, state, rings, pool, chunks, at_ns, size, departs))
 
@@ -100,15 +105,13 @@ def compile_c(folder: Path) -> Callable[[Ints, Ints, Ints], int]:
     function.restype = ctypes.c_int64
     pointer = np.ctypeslib.ndpointer(np.int64, flags="C")
     number = ctypes.c_int64
-    function.argtypes = [number, pointer, pointer, *[number] * 5, pointer, number, pointer]
+    function.argtypes = [number, pointer, pointer, *[number] * 5, pointer, pointer, pointer]
 
     def run(at_ns: Ints, size: Ints, departs: Ints) -> int:
-        pool = np.zeros(CAPACITY * WORDS, np.int64)
+        pool, chunks = np.zeros(CAPACITY * WORDS, np.int64), circle()
         burst, full_after = BURST_BYTES * NANOBITS_PER_BYTE, fill_ns(RATE_BPS, BURST_BYTES)
         return int(
-            function(
-                len(at_ns), at_ns, size, RATE_BPS, burst, full_after, QUEUE_BYTES, DELAY_NS, pool, CAPACITY - 1, departs
-            )
+            function(len(at_ns), at_ns, size, RATE_BPS, burst, full_after, QUEUE_BYTES, DELAY_NS, pool, chunks, departs)
         )
 
     return run

@@ -55,7 +55,7 @@ def peer(duration_ns: int) -> Side | AbsentError:
 def run(plan: Plan) -> list[Row]:
     """Against ns.py, and against the clock."""
     load_kernels()
-    duration_ns = plan.size(20, 2000) * NS_PER_MS
+    duration_ns = plan.size(20, 4000) * NS_PER_MS
     peer_ns = plan.size(2, 40) * NS_PER_MS
     name = name_of(plan.threads)
     rows = compare(

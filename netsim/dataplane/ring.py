@@ -38,8 +38,9 @@ RING_WORDS = 16
 # kinds, in the order that settles ties
 OWN, LINK, NIC, DELIVERY, SOURCE = range(5)
 
-CHUNK = 4
-"""Slots of a chunk, a power of two."""
+CHUNK_BITS = 2
+CHUNK = 1 << CHUNK_BITS
+"""Slots of a chunk."""
 FIRST_CHUNKS = 2
 SPARE = 2
 """No event adds more single packets than this to one ring."""
@@ -76,7 +77,7 @@ def next_slot(chunks: Any, slot: int) -> int:
     """The slot after this one, in a ring of packets."""
     after = slot + 1
     if after & CHUNK - 1 == 0:
-        after = chunks[slot // CHUNK]
+        after = chunks[slot >> CHUNK_BITS]
     return after
 
 
@@ -143,7 +144,7 @@ def make_room(st: Any, q: int, wanted: int) -> bool:
             return False
         st.control[C_STOCK] = left
         fresh = st.stock[left]
-        last = st.rings[r + R_TAIL_SLOT] // CHUNK
+        last = st.rings[r + R_TAIL_SLOT] >> CHUNK_BITS
         st.chunks[fresh] = st.chunks[last]
         st.chunks[last] = fresh * CHUNK
         st.rings[r + R_CAPACITY] += CHUNK
