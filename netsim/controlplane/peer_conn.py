@@ -114,11 +114,6 @@ class PeerConn:
         return self.local.account == self.peer.account
 
     @property
-    def is_same_region(self) -> bool:
-        """Whether both sides are in one region."""
-        return self.local.region == self.peer.region
-
-    @property
     def has_dns_sync(self) -> bool:
         """Whether each VPC resolves the other's names: active, and switched on by both sides."""
         return self.is_active and self.local.dns_sync and self.peer.dns_sync

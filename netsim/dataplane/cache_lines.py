@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-LINE_BYTES = 64
-LINE_WORDS = LINE_BYTES // 8
+from netsim.jit.together import LINE_WORDS
+
+LINE_BYTES = LINE_WORDS * 8
 
 
 def zeros(n: int, dtype: Any = np.int64, *, room: int = 0) -> Any:

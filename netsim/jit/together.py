@@ -1,8 +1,8 @@
 """Kernels of several threads: where they meet, and how they add to what is common.
 
 Plain kernels are alone, and both are trivial. Compiled ones let go of the interpreter and wait for each other
-themselves: a meeting costs 2 µs where a lock of Python's costs 20, and a run has one every few hundred. Who waits
-long lets others have the processor, so more threads than processors are slow, not stuck.
+themselves, for some microseconds without a call of the system. Who waits longer lets others have the processor, so more
+threads than processors are slow, not stuck.
 """
 
 from __future__ import annotations

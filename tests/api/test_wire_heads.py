@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,20 +12,14 @@ from netsim.api.connection import MAX_WAITING
 from tests.api.raw_wire import RawWire, asked, request
 from tests.sdk.cloud import Cloud
 
+pytestmark = pytest.mark.usefixtures("no_tracebacks")
+
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     served = Cloud(tmp_path_factory.mktemp("heads") / "cloud.db")
     yield served
     served.close()
-
-
-@pytest.fixture(autouse=True)
-def _no_tracebacks(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever arrives, nothing of it is an error of the server."""
-    caplog.set_level(logging.ERROR)
-    yield
-    assert not caplog.records, caplog.text
 
 
 def test_two_requests_at_once_are_answered_in_order(cloud: Cloud) -> None:
